@@ -1,3 +1,4 @@
+import type { Dropped } from '../protocol/model/dropped.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
 import type { JsonObject } from '../protocol/model/json.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
@@ -66,6 +67,15 @@ export interface HttpProvider extends Common {
     project?: readonly string[]
     region?: readonly string[]
   }
+  /**
+   * Settings with what only the credentials know (the project of a service account). Called once before `place`;
+   * absent, or returning its input, when the settings are complete as configured.
+   */
+  complete?(
+    settings: ProviderSettings,
+    services: Services,
+    signal: AbortSignal,
+  ): ProviderSettings | Promise<ProviderSettings>
   /** Which wire protocol this model is served in. */
   dialect(model: string, settings: ProviderSettings): DialectName
   /** Undefined when the operation is not offered. `model` is the upstream's own name. */
@@ -80,8 +90,11 @@ export interface HttpProvider extends Common {
   headers?(settings: ProviderSettings, model: string): Record<string, string>
   /** Names of client headers that may be forwarded, lower case. */
   forwardHeaders?: readonly string[]
-  /** Adjusts a body for this place (fields that move into the URL, a version member). Must not change its input. */
-  shape?(body: JsonObject, model: string, operation: Operation): JsonObject
+  /**
+   * Adjusts a body for this place (fields that move into the URL, a version member). Must not change its input.
+   * `dialect` is the one the body is in; absent, it is the provider's own for the model.
+   */
+  shape?(body: JsonObject, model: string, operation: Operation, dialect?: DialectName): JsonObject
   /** Model ids from the answer to `list-models`. */
   modelIds?(body: JsonObject): { id: string; created?: number; ownedBy?: string; displayName?: string }[]
 }
@@ -102,6 +115,8 @@ export interface LocalCall {
 export interface LocalProvider extends Common {
   kind: 'local'
   open(call: LocalCall): AsyncIterable<AnswerEvent[]>
+  /** What of a request this provider leaves out; policy decides before `open` whether to report or to refuse. */
+  losses?(request: ChatRequest, settings: ProviderSettings): Dropped[]
   /** Ids offered when nothing is configured. */
   models?: readonly string[]
 }

@@ -54,6 +54,8 @@ export interface ClientSide {
   encodeStreamError(error: GatewayError, requestId: string): string
   /** Sent while the upstream is silent. */
   readonly keepAlive: string
+  /** True when the wire names the model in every streamed event, absent when only in the first. */
+  readonly modelInEveryEvent?: boolean
   /** The client's name for a member of `ChatRequest` (`topK` → `top_k`). */
   fieldName(member: string): string
 }
@@ -69,6 +71,8 @@ export interface DecodeContext {
   newId(): string
   /** Provider and model, `vendor/model`: the maker of opaque values. */
   maker: string
+  /** Names an encoder had to replace: as sent up → as the client wrote it. A call by the first is a call to the second. */
+  toolNames?: ReadonlyMap<string, string>
 }
 
 /** We play the vendor's client: what upstreams speak. */

@@ -59,6 +59,10 @@ export interface Capabilities {
   /** Whether a tool can be forced (`required`, a name). */
   forcedToolChoice: boolean
   parallelToggle: boolean
+  /** Chat completions: `tool_choice` of type `allowed_tools`; absent or false: the other tools are left out. */
+  allowedTools?: boolean
+  /** Chat completions: content may be an array of text parts; false: they are joined. Absent means true. */
+  textParts?: boolean
   /** Free-text tools (chat completions `custom`). */
   customTools: boolean
   /** Images (and documents) inside tool results. */

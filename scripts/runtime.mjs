@@ -1,0 +1,49 @@
+// Finds what a fresh clone lacks and gets it, with nothing but Node 20 and npm. Plain JavaScript: it runs before
+// anything is installed.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const stamp = join(root, 'node_modules', '.installed-lockfile')
+const lockfile = join(root, 'package-lock.json')
+
+/** Installs the locked dependencies when they are missing or another lockfile's. Exits 1 when that fails. */
+export function ensureInstalled() {
+  const wanted = readFileSync(lockfile, 'utf8')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  process.stderr.write('xjp-gateway: installing dependencies (npm ci) …\n')
+  const done = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  })
+  if (done.status !== 0) {
+    process.stderr.write(
+      'xjp-gateway: npm ci failed; its output above says why. Is the npm registry reachable?\n',
+    )
+    process.exit(1)
+  }
+  writeFileSync(stamp, wanted)
+}
+
+/** The pinned Bun's binary. It comes as an ordinary package, so no install script has to run. */
+export function bunPath() {
+  const scope = join(root, 'node_modules', '@oven')
+  const names = existsSync(scope) ? readdirSync(scope).sort() : []
+  for (const name of names) {
+    for (const file of ['bun', 'bun.exe']) {
+      const path = join(scope, name, 'bin', file)
+      if (existsSync(path) && statSync(path).isFile() && spawnSync(path, ['--version']).status === 0)
+        return path
+    }
+  }
+  process.stderr.write(
+    `xjp-gateway: no Bun for ${process.platform}-${process.arch} was installed. Delete node_modules and run npm ci again.\n`,
+  )
+  process.exit(1)
+}
+
+/** The runtime reads this before it starts: how many upstream requests may be open at once. */
+export const runtimeEnvironment = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' }

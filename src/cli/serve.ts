@@ -1,0 +1,170 @@
+import { resolve } from 'node:path'
+import { findConfigFile, isLoopback, type LoadOptions, load } from '../config/load.ts'
+import { problemReport } from '../config/problem.ts'
+import { LiveConfig, type ReloadReport, watchConfigFile } from '../config/reload.ts'
+import type { Snapshot } from '../config/snapshot.ts'
+import type { Gateway } from '../endpoints/gateway.ts'
+import { answer } from '../endpoints/router.ts'
+import { createGateway } from '../main.ts'
+import { type Listener, listen } from '../platform/serve.ts'
+import { providers } from '../providers/list.ts'
+import { Logger, type LogSettings } from '../telemetry/log.ts'
+import { Redactor } from '../telemetry/redact.ts'
+import { googleServices } from '../upstream/google-services.ts'
+import type { CommandIo } from './config.ts'
+import { type ServeArguments, serveArguments } from './serve-arguments.ts'
+
+const BAD_CONFIGURATION = 2
+/** The runtime's own limit lies above every limit a configuration may set, so that the answer is ours. */
+const RUNTIME_BODY_BYTES = 1024 * 1024 * 1024 + 1
+
+/** `xjp-gateway serve`: listens until it is told to stop; gives the exit code. */
+export async function serve(args: readonly string[], io: CommandIo): Promise<number> {
+  const parsed = serveArguments(args)
+  if (typeof parsed === 'string') {
+    io.stderr(`xjp-gateway serve: ${parsed}\nRun "xjp-gateway help" for the arguments.\n`)
+    return BAD_CONFIGURATION
+  }
+  const options = loadOptions(parsed, io)
+  const first = load(options)
+  if (!first.ok) {
+    io.stderr(problemReport(first.problems))
+    return BAD_CONFIGURATION
+  }
+  const redactor = new Redactor()
+  learnSecrets(redactor, first.snapshot)
+  const log = new Logger(logSettings(first.snapshot, parsed, io), redactor)
+  const live = new LiveConfig({
+    snapshot: first.snapshot,
+    load: () => load(options),
+    now: Date.now,
+    onReload: (report) => onReload(report, live, log, redactor, parsed, io),
+  })
+  const gateway = createGateway({
+    snapshot: () => live.snapshot,
+    services: googleServices(io.env),
+    log,
+    redactor,
+  })
+  const listener = open(gateway, first.snapshot, io)
+  if (!listener) return 1
+  announce(listener, first.snapshot, log, io)
+  const stopWatching =
+    options.file === undefined ? () => {} : watchConfigFile(options.file, io.cwd, () => live.reload())
+  process.on('SIGHUP', () => live.reload())
+  await stopSignal()
+  stopWatching()
+  await drain(gateway, listener, live.snapshot.server.drainSeconds)
+  return 0
+}
+
+function loadOptions(parsed: ServeArguments, io: CommandIo): LoadOptions {
+  const file = findConfigFile(parsed.config, io.env, io.cwd)
+  return {
+    cwd: io.cwd,
+    environment: io.env,
+    providers,
+    overrides: {
+      ...(parsed.host === undefined ? {} : { host: parsed.host }),
+      ...(parsed.port === undefined ? {} : { port: parsed.port }),
+      ...(parsed.open ? { open: true } : {}),
+    },
+    ...(file === undefined ? {} : { file }),
+  }
+}
+
+function open(gateway: Gateway, snapshot: Snapshot, io: CommandIo): Listener | undefined {
+  const { host, port } = snapshot.server
+  try {
+    return listen({
+      host,
+      port,
+      maxBodyBytes: RUNTIME_BODY_BYTES,
+      handle: (request, exchange) => answer(gateway, request, exchange),
+    })
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown)
+    io.stderr(`xjp-gateway: cannot listen on ${host}:${port}: ${reason}\n`)
+    return undefined
+  }
+}
+
+/** One line with the address, first of all; then what an operator should know. */
+function announce(listener: Listener, snapshot: Snapshot, log: Logger, io: CommandIo): void {
+  io.stdout(`xjp-gateway is ready at ${listener.url}\n`)
+  const { passthrough } = snapshot.modelList
+  const served = [...snapshot.models.keys(), ...passthrough.map((name) => `${name}/…`)]
+  log.info('serving', {
+    address: listener.url,
+    config: snapshot.file ?? 'the environment',
+    config_version: snapshot.version,
+    models: served.slice(0, 50),
+  })
+  for (const notice of snapshot.notices) log.warn(notice)
+  if (isLoopback(snapshot.server.host)) return
+  log.warn(
+    `This gateway asks for no keys and listens on ${snapshot.server.host}: anyone who reaches it spends your providers' money. Keys come with a later version; until then put it behind a proxy that checks, or listen on 127.0.0.1.`,
+  )
+}
+
+function onReload(
+  report: ReloadReport,
+  live: LiveConfig,
+  log: Logger,
+  redactor: Redactor,
+  parsed: ServeArguments,
+  io: CommandIo,
+): void {
+  if (!report.ok) {
+    log.error('configuration refused; the live one stays', {
+      config_version: live.snapshot.version,
+      problems: problemReport(report.problems).trim().split('\n'),
+    })
+    return
+  }
+  learnSecrets(redactor, live.snapshot)
+  log.configure(logSettings(live.snapshot, parsed, io))
+  log.info('configuration reloaded', { config_version: report.version })
+}
+
+function learnSecrets(redactor: Redactor, snapshot: Snapshot): void {
+  for (const settings of Object.values(snapshot.providers)) {
+    redactor.learn(settings.apiKey)
+    redactor.learn(settings.accessToken)
+  }
+  redactor.learn(snapshot.observability.otlpHttp?.secretKey)
+}
+
+/** Relative log files go where the gateway writes everything: the data directory, else the working directory. */
+function logSettings(snapshot: Snapshot, parsed: ServeArguments, io: CommandIo): LogSettings {
+  const { level, format, stdout, file } = snapshot.observability.logging
+  const settings: LogSettings = { level: level === 'trace' ? 'debug' : level, format, stdout }
+  if (file !== null) settings.file = resolve(io.cwd, parsed.dataDir ?? '.', file)
+  return settings
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((wake) => {
+    process.once('SIGTERM', () => wake())
+    process.once('SIGINT', () => wake())
+  })
+}
+
+/** How long streams that were ended by us may take to reach their clients. */
+const LAST_WORDS_MILLISECONDS = 1_000
+
+/** Not ready at once, new work refused, open streams finish; at the limit they end with an error. */
+async function drain(gateway: Gateway, listener: Listener, seconds: number): Promise<void> {
+  gateway.draining = true
+  gateway.log.info('draining', { active: gateway.active.count, limit_seconds: seconds })
+  listener.stopAccepting()
+  if (!(await gateway.active.drained(seconds * 1000))) {
+    gateway.log.warn('drain limit reached', { active: gateway.active.count })
+    gateway.active.endStreams()
+    await gateway.active.drained(LAST_WORDS_MILLISECONDS)
+  }
+  listener.close()
+  gateway.log.info('stopped')
+  await gateway.log.flush()
+  process.exit(0)
+}

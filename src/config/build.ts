@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import { buildModels, routeDefaults } from './build-models.ts'
+import { type BuildContext, ProviderSet } from './build-providers.ts'
+import { camel } from './camel.ts'
+import { deepFreeze, frozenMap } from './freeze.ts'
+import { type Printable, printable } from './print.ts'
+import { isAllowed, type Names, nearestModels, resolveModel } from './resolve.ts'
+import type { Config } from './schema.ts'
+import type { ListedModel, ModelEntry, ModelList, Origin, Snapshot, Translation } from './snapshot.ts'
+
+export interface Built {
+  snapshot: Snapshot
+  /** The effective configuration in our own terms, without secrets. */
+  printable: Printable
+}
+
+export interface BuildSource {
+  origin: Origin
+  file?: string
+}
+
+/** Makes the snapshot. What is wrong goes to `context.problems`; with any there, the result must not be used. */
+export function buildSnapshot(context: BuildContext, source: BuildSource): Built {
+  const { config } = context
+  const providers = new ProviderSet(context)
+  const models = new Map(buildModels(context, providers).map((entry) => [entry.name, entry]))
+  const list = modelList(context, providers)
+  const offered = (name: string): readonly string[] | undefined => {
+    const kind = providers.kindOf(name)
+    return kind?.kind === 'local' ? kind.models : undefined
+  }
+  const defaults = routeDefaults(config)
+  for (const provider of list.passthrough)
+    for (const model of offered(provider) ?? [])
+      models.set(`${provider}/${model}`, demonstrationEntry(provider, model, defaults))
+  const effective = effectiveConfig(config, providers)
+  const shown = printable(effective, context.labels)
+  const names: Names = {
+    models: frozenMap(models),
+    list,
+    findProvider: (name) => providers.find(name),
+    offered,
+    defaults,
+  }
+  const snapshot: Snapshot = {
+    version: versionOf({ ...shown, origin: source.origin }),
+    ...(source.file === undefined ? {} : { file: source.file }),
+    origin: source.origin,
+    server: camel(config.server),
+    auth: { mode: config.auth.mode },
+    limits: camel(config.limits),
+    timeouts: defaults.timeouts,
+    retry: defaults.retry,
+    providers: providers.settings,
+    models: names.models,
+    translation: translation(config),
+    modelList: list,
+    ...(config.rate_limiting === undefined ? {} : { rateLimiting: camel(config.rate_limiting) }),
+    observability: camel(config.observability),
+    notices: [...context.notices, ...emptyNotice(models, list)],
+    resolve: (model) => resolveModel(model, names),
+    nearest: (model) => nearestModels(model, names),
+  }
+  return { snapshot: deepFreeze(snapshot), printable: shown }
+}
+
+function demonstrationEntry(provider: string, model: string, defaults: Names['defaults']): ModelEntry {
+  return { name: `${provider}/${model}`, routes: [{ provider, model, ...defaults }], defaults: {} }
+}
+
+/** Whether `provider/model` names are served when the file does not say: only when nothing else would be. */
+function isPassthrough({ models, model_list }: Config): boolean {
+  if (model_list.passthrough !== undefined) return model_list.passthrough
+  return Object.keys(models).length === 0 && model_list.default_provider === undefined
+}
+
+function modelList(context: BuildContext, providers: ProviderSet): ModelList {
+  const { config, problems, report } = context
+  const { model_list } = config
+  const chosen = model_list.default_provider
+  const defaultProvider =
+    chosen === undefined ? undefined : providers.require(chosen, ['model_list', 'default_provider'])
+  if (model_list.source === 'downstream' && chosen === undefined)
+    problems.push(
+      report(['model_list', 'source'], '"configured", or a default_provider whose list is to be shown'),
+    )
+  if (model_list.passthrough === true && chosen !== undefined)
+    problems.push(
+      report(['model_list', 'passthrough'], 'false: default_provider already gets every other name'),
+    )
+  if (isPassthrough(config)) providers.addPassthrough()
+  return {
+    allow: model_list.allow,
+    block: model_list.block,
+    ...(model_list.override === null ? {} : { override: model_list.override.map(listed) }),
+    // Names come from clients: without a prototype, `constructor` finds nothing.
+    displayNames: Object.assign(Object.create(null), model_list.display_names) as Record<string, string>,
+    source: model_list.source,
+    ...(defaultProvider === undefined ? {} : { defaultProvider }),
+    passthrough: providers.passthrough,
+  }
+}
+
+function listed(model: NonNullable<Config['model_list']['override']>[number]): ListedModel {
+  const { type: _, ...shown } = model
+  return camel(shown)
+}
+
+function translation({ translation }: Config): Translation {
+  return {
+    strict: translation.strict,
+    outputStrict: translation.output_strict,
+    allowImages: translation.allow_images,
+    documentPolicy: translation.document_policy,
+    thinkingMap: Object.entries(translation.thinking_map)
+      .map(([budget, effort]) => ({ budget: Number(budget), effort }))
+      .sort((a, b) => a.budget - b.budget),
+  }
+}
+
+/** The configuration as it is in force: with the environment's providers and the address that was asked for. */
+function effectiveConfig(config: Config, providers: ProviderSet): Config {
+  return {
+    ...config,
+    providers: providers.sections,
+    model_list: { ...config.model_list, passthrough: providers.passthrough.length > 0 },
+  }
+}
+
+function emptyNotice(models: ReadonlyMap<string, ModelEntry>, list: ModelList): string[] {
+  const isServed =
+    [...models.keys()].some((name) => isAllowed(name, list)) ||
+    list.defaultProvider !== undefined ||
+    list.passthrough.length > 0
+  return isServed
+    ? []
+    : ['no model is served: add [models."name".primary], or set model_list.passthrough = true']
+}
+
+function versionOf(content: object): string {
+  return createHash('sha256').update(canonical(content)).digest('hex').slice(0, 12)
+}
+
+/** JSON with sorted keys: the same content gives the same text whatever the order in the file. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  )
+}

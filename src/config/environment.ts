@@ -1,0 +1,104 @@
+import type { HttpProvider, Provider } from '../providers/provider.ts'
+import type { Problem } from './problem.ts'
+import type { Environment } from './references.ts'
+import type { Config } from './schema.ts'
+import { isHttpAddress } from './schema-fields.ts'
+import type { ProviderSection } from './schema-provider.ts'
+import { looksSecret } from './secrets.ts'
+import { type Tree, treeAt } from './tree.ts'
+
+/** A variable that is set and not empty; an empty one counts as not set, as shells and containers mean it. */
+function first(
+  names: readonly string[] | undefined,
+  environment: Environment,
+): { name: string; value: string } | undefined {
+  for (const name of names ?? []) {
+    const value = environment[name]
+    if (value !== undefined && value !== '') return { name, value }
+  }
+  return undefined
+}
+
+/** The members of a provider's section that come from variables, in the order they are documented. */
+const sources: readonly {
+  member: 'base_url' | 'api_key' | 'access_token' | 'project' | 'region'
+  names: (provider: HttpProvider) => readonly string[] | undefined
+  isSecret: boolean
+}[] = [
+  { member: 'base_url', names: ({ environment }) => [environment.baseUrl], isSecret: false },
+  { member: 'api_key', names: ({ environment }) => environment.apiKey, isSecret: true },
+  { member: 'access_token', names: ({ environment }) => environment.accessToken, isSecret: true },
+  { member: 'project', names: ({ environment }) => environment.project, isSecret: false },
+  { member: 'region', names: ({ environment }) => environment.region, isSecret: false },
+]
+
+/** Whether the environment has a key or an address for this provider. */
+export function isInEnvironment(provider: Provider, environment: Environment): boolean {
+  if (provider.kind !== 'http') return false
+  const { baseUrl, apiKey, accessToken = [] } = provider.environment
+  return first([baseUrl, ...apiKey, ...accessToken], environment) !== undefined
+}
+
+/** A section with what it leaves out taken from the environment; `labels` learns where secrets came from. */
+export function fillSection(
+  section: ProviderSection,
+  provider: HttpProvider,
+  environment: Environment,
+  options: { secrets: boolean; labels: Map<string, string> },
+): { section: ProviderSection; problems: Problem[] } {
+  const filled: ProviderSection = { ...section }
+  const problems: Problem[] = []
+  for (const { member, names, isSecret } of sources) {
+    if (filled[member] !== undefined || (isSecret && !options.secrets)) continue
+    const found = first(names(provider), environment)
+    if (found === undefined) continue
+    if (member === 'base_url' && !isHttpAddress(found.value)) problems.push(badAddress(found))
+    else filled[member] = found.value
+    if (isSecret) options.labels.set(found.value, `ENV:${found.name}`)
+  }
+  return { section: filled, problems }
+}
+
+function badAddress({ name, value }: { name: string; value: string }): Problem {
+  return {
+    file: 'environment',
+    path: name,
+    expected: 'an http:// or https:// address without user, query and fragment',
+    ...(looksSecret(value) ? {} : { value: JSON.stringify(value.slice(0, 60)) }),
+  }
+}
+
+/** Telemetry settings of the environment, where the file has none (`OTEL_*` not under system B's promise). */
+export function withTelemetry(
+  config: Config,
+  tree: Tree,
+  environment: Environment,
+  fills: boolean,
+): { observability: Config['observability']; problems: Problem[] } {
+  const observability = { ...config.observability }
+  const problems: Problem[] = []
+  const absent = (...path: string[]): boolean => treeAt(tree, ['observability', ...path]) === undefined
+  const service = environment['OTEL_SERVICE_NAME']
+  if (fills && service && absent('service_name')) observability.service_name = service
+  const endpoint = environment['OTEL_EXPORTER_OTLP_ENDPOINT']
+  if (fills && endpoint && absent('otlp_grpc', 'endpoint')) {
+    const found = { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: endpoint }
+    if (!isHttpAddress(endpoint)) problems.push(badAddress(found))
+    else {
+      observability.otlp_grpc = { ...observability.otlp_grpc, endpoint }
+      if (absent('exporters', 'tracing'))
+        observability.exporters = { ...observability.exporters, tracing: 'otlp_grpc' }
+    }
+  }
+  const cut = environment['TRACE_BODY_MAX_BYTES']
+  if (cut && absent('trace_body_max_bytes')) {
+    if (/^\d{1,8}$/.test(cut)) observability.trace_body_max_bytes = Number(cut)
+    else
+      problems.push({
+        file: 'environment',
+        path: 'TRACE_BODY_MAX_BYTES',
+        expected: 'a whole number of bytes',
+      })
+  }
+  return { observability, problems }
+}

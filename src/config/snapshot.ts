@@ -1,0 +1,121 @@
+import type { Capabilities } from '../protocol/model/capabilities.ts'
+import type { ProviderSettings } from '../providers/provider.ts'
+import type { Camel } from './camel.ts'
+import type { Config } from './schema.ts'
+
+/** Clocks of one call, in milliseconds. */
+export interface Timeouts {
+  readonly connectMs: number
+  readonly firstByteMs: number
+  readonly idleMs: number
+  readonly totalMs: number
+}
+
+export interface Retry {
+  readonly maxRetries: number
+  readonly backoffMs: number
+}
+
+export interface Circuit {
+  readonly failureThreshold: number
+  readonly openMs: number
+  readonly successThreshold: number
+}
+
+/** Where a call may go: one model at one provider, with everything merged in. */
+export interface Route {
+  /** Name in `Snapshot.providers`. */
+  readonly provider: string
+  /** The upstream's own name of the model. */
+  readonly model: string
+  readonly region?: string
+  readonly project?: string
+  readonly weight?: number
+  readonly timeouts: Timeouts
+  readonly retry: Retry
+  readonly circuit?: Circuit
+  readonly capabilities?: Readonly<Partial<Capabilities>>
+}
+
+/** One name clients can use. */
+export interface ModelEntry {
+  readonly name: string
+  readonly displayName?: string
+  readonly ownedBy?: string
+  /** Seconds since 1970. */
+  readonly created?: number
+  /** In order of preference; never empty. */
+  readonly routes: readonly Route[]
+  /** Values for what a request leaves out. */
+  readonly defaults: { readonly temperature?: number; readonly maxOutputTokens?: number }
+}
+
+export interface ListedModel {
+  readonly id: string
+  readonly displayName?: string
+  /** ISO 8601. */
+  readonly createdAt?: string
+  readonly ownedBy?: string
+}
+
+export interface ModelList {
+  readonly allow: readonly string[]
+  readonly block: readonly string[]
+  /** The whole list as it is shown. */
+  readonly override?: readonly ListedModel[]
+  readonly displayNames: Readonly<Record<string, string>>
+  /** `downstream`: the list of `defaultProvider`'s own API. */
+  readonly source: 'configured' | 'downstream'
+  /** Gets every name that stands nowhere else. */
+  readonly defaultProvider?: string
+  /** Providers whose models are served as `provider/model`. */
+  readonly passthrough: readonly string[]
+}
+
+export interface Translation {
+  readonly strict: boolean
+  readonly outputStrict: boolean
+  readonly allowImages: boolean
+  readonly documentPolicy: 'reject' | 'passthrough' | 'text'
+  /** By rising budget. */
+  readonly thinkingMap: readonly { readonly budget: number; readonly effort: string }[]
+}
+
+/** A provider of the snapshot: its settings, and which kind it is. */
+export type ConfiguredProvider = Readonly<ProviderSettings> & { readonly type: string }
+
+/** Which of the known files this configuration came from. */
+export type Origin = 'environment' | 'file' | 'system-b' | 'system-c'
+
+/**
+ * The configuration the gateway runs on. It never changes: a reload makes another one, and a call keeps the one
+ * it began with. It holds secrets; `print.ts` shows it without them.
+ */
+export interface Snapshot {
+  /** Twelve hexadecimal digits that stand for the content; secrets have no part in it. */
+  readonly version: string
+  /** The file as the operator named it. */
+  readonly file?: string
+  readonly origin: Origin
+  readonly server: Camel<Config['server']>
+  readonly auth: { readonly mode: 'keys' | 'open' }
+  readonly limits: Camel<Config['limits']>
+  readonly timeouts: Timeouts
+  readonly retry: Retry
+  readonly providers: Readonly<Record<string, ConfiguredProvider>>
+  /** The models that are known by name; `resolve` knows more. */
+  readonly models: ReadonlyMap<string, ModelEntry>
+  readonly translation: Translation
+  readonly modelList: ModelList
+  readonly rateLimiting?: { readonly defaultRpm: number; readonly burstSize: number }
+  readonly observability: Camel<Config['observability']>
+  /** Sentences for the log: what an operator should know although nothing is wrong. */
+  readonly notices: readonly string[]
+  /**
+   * The entry a name stands for: a model of the file, else the default provider under the same name, else
+   * `provider/model`. Undefined when it is not served, also by allow- and blocklist.
+   */
+  resolve(model: string): ModelEntry | undefined
+  /** Up to three served names close to one that is not. */
+  nearest(model: string): string[]
+}

@@ -1,0 +1,61 @@
+import type { Call, ClientDialect } from '../pipeline/call.ts'
+import { GatewayError } from '../protocol/model/error.ts'
+import type { DialectName } from '../protocol/model/origin.ts'
+import type { ChatRequest } from '../protocol/model/request.ts'
+import { checkHead, parseBody, type ReadBody, readBytes } from './body.ts'
+import type { Gateway } from './gateway.ts'
+import type { Inbound } from './inbound.ts'
+
+const endpointNames: Readonly<Record<DialectName, string>> = {
+  'chat-completions': 'chat.completions',
+  messages: 'messages',
+  responses: 'responses',
+  'generate-content': 'generate-content',
+}
+
+/** Reads, checks and decodes one client request. Throws errors that name the field. */
+export async function acceptCall(
+  gateway: Gateway,
+  inbound: Inbound,
+  dialect: DialectName,
+  decode = (client: ClientDialect, body: ReadBody): ChatRequest => client.client.decodeRequest(body.json),
+): Promise<Call> {
+  const startedAt = performance.now()
+  const { request, requestId } = inbound
+  const snapshot = gateway.snapshot()
+  const client = gateway.clients[dialect]
+  if (!client) throw new GatewayError('internal', `No client side for ${dialect}`)
+  if (gateway.draining)
+    throw new GatewayError('unavailable', 'The gateway is shutting down', { retryAfterSeconds: 5 })
+  checkHead(request.headers, snapshot.limits)
+  const body = parseBody(await readBytes(request, snapshot.limits.maxBodyBytes))
+  inbound.exchange.keepOpen()
+  const decoded = decode(client, body)
+  return {
+    id: requestId,
+    client,
+    body: body.bytes,
+    members: body.members,
+    request: decoded,
+    headers: request.headers,
+    snapshot,
+    signal: request.signal,
+    tenant: 'open',
+    strict: snapshot.translation.strict || isTrue(request.headers.get('x-xjp-strict')),
+    startedAt,
+    record: {
+      endpoint: endpointNames[dialect],
+      model: decoded.model,
+      stream: decoded.stream,
+      attempts: [],
+      dropped: [],
+      bytesSent: 0,
+    },
+    taps: [],
+    targets: [],
+  }
+}
+
+function isTrue(header: string | null): boolean {
+  return header === '1' || header?.toLowerCase() === 'true'
+}

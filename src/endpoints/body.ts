@@ -1,0 +1,88 @@
+import { type MemberSpan, scanJson } from '../pipeline/json-scan.ts'
+import { GatewayError } from '../protocol/model/error.ts'
+import { isObject, type JsonObject, parseJson } from '../protocol/model/json.ts'
+
+export interface ReadBody {
+  bytes: Uint8Array
+  members: ReadonlyMap<string, MemberSpan>
+  json: JsonObject
+}
+
+function tooLarge(limit: number): GatewayError {
+  return new GatewayError(
+    'too_large',
+    `The request body is larger than ${limit} bytes (limits.max_body_bytes)`,
+    {
+      code: 'request_too_large',
+    },
+  )
+}
+
+/** Refuses a wrong content type or a declared size over the limit, before anything is read. */
+export function checkHead(
+  headers: Headers,
+  limits: { maxBodyBytes: number; contentTypes: readonly string[] },
+): void {
+  const type = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type === undefined || !limits.contentTypes.includes(type))
+    throw new GatewayError(
+      'unsupported_media_type',
+      `content-type: expected ${limits.contentTypes.join(' or ')}, got ${type ?? 'none'}`,
+      { param: 'content-type' },
+    )
+  const encoding = headers.get('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity')
+    throw new GatewayError(
+      'unsupported_media_type',
+      `content-encoding: compressed bodies (${encoding}) are not taken; send the JSON as it is`,
+      {
+        param: 'content-encoding',
+      },
+    )
+  if (Number(headers.get('content-length') ?? 0) > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes)
+}
+
+/** Reads a body of at most `limit` bytes; a longer one is refused as soon as that is known. */
+export async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+  if (request.headers.has('content-length')) return new Uint8Array(await request.arrayBuffer())
+  if (!request.body) return new Uint8Array(0)
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for await (const piece of request.body) {
+    length += piece.length
+    if (length > limit) throw tooLarge(limit)
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Bytes to a JSON object, with the places of its members. Shape limits are checked before parsing. */
+export function parseBody(bytes: Uint8Array): ReadBody {
+  if (bytes.length === 0)
+    throw new GatewayError('invalid_request', 'The request body is empty: expected a JSON object')
+  const members = scanJson(bytes)
+  let text: string
+  try {
+    text = strictUtf8.decode(bytes)
+  } catch {
+    throw new GatewayError('invalid_request', 'The request body is not valid UTF-8')
+  }
+  const json = parseJson(text)
+  if (json === undefined)
+    throw new GatewayError('invalid_request', syntaxMessage(text), { code: 'invalid_json' })
+  if (!isObject(json)) throw new GatewayError('invalid_request', 'The request body is not a JSON object')
+  return { bytes, members, json }
+}
+
+/** What the parser says, without the body's content. */
+function syntaxMessage(text: string): string {
+  try {
+    JSON.parse(text)
+    return 'The request body is not valid JSON'
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message.replace(/^JSON Parse error: /, '') : ''
+    return `The request body is not valid JSON: ${reason.slice(0, 120)}`
+  }
+}

@@ -1,0 +1,63 @@
+import type { Call } from '../pipeline/call.ts'
+import { sendTo } from '../pipeline/exchange.ts'
+import { prepareBody } from '../pipeline/request-body.ts'
+import type { Target } from '../pipeline/target.ts'
+import { targetsOf } from '../policies/route.ts'
+import { decodeCountRequest } from '../protocol/dialects/messages/count-tokens.ts'
+import { estimateTokens } from '../protocol/model/estimate.ts'
+import { isObject, type JsonObject, parseJson } from '../protocol/model/json.ts'
+import { readAll } from '../upstream/source.ts'
+import { acceptCall } from './accept.ts'
+import type { Gateway } from './gateway.ts'
+import type { Inbound } from './inbound.ts'
+import { logCall } from './log-call.ts'
+import { safeHeaders } from './respond.ts'
+
+const MAXIMUM_BYTES = 64 * 1024
+
+/**
+ * `POST /v1/messages/count_tokens`: the upstream's own count where it has one; otherwise, or when the upstream fails
+ * to count, a local estimate that says so (`x-xjp-estimated: true`).
+ */
+export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<Response> {
+  const call = await acceptCall(gateway, inbound, 'messages', (_client, body) =>
+    decodeCountRequest(body.json),
+  )
+  const [target] = targetsOf(call.snapshot, call.request.model)
+  const counted = target && (await upstreamCount(gateway, call, target))
+  call.record.status = 200
+  call.record.endedBy = 'complete'
+  logCall(gateway, call)
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'x-request-id': call.id,
+    'request-id': call.id,
+  }
+  if (counted === undefined) headers['x-xjp-estimated'] = 'true'
+  return new Response(JSON.stringify({ input_tokens: counted ?? estimateTokens(call.request) }), {
+    headers: safeHeaders(headers),
+  })
+}
+
+async function upstreamCount(gateway: Gateway, call: Call, target: Target): Promise<number | undefined> {
+  const { provider } = target
+  const dialect = target.dialect && gateway.outside.dialects[target.dialect]
+  if (provider.kind !== 'http' || !dialect || !provider.place('count-tokens', target.model, target.settings))
+    return undefined
+  call.record.provider = target.settings.name
+  call.record.target = target.label
+  try {
+    const prepared = prepareBody(call, target, provider, dialect, 'count-tokens')
+    const response = await sendTo(call, target, provider, 'count-tokens', prepared.bytes, gateway.outside)
+    const body = parseJson(Buffer.from(await readAll(response.body, MAXIMUM_BYTES)).toString())
+    return response.status === 200 && isObject(body) ? countIn(body) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** `input_tokens` (messages) or `totalTokens` (generate-content). */
+function countIn(body: JsonObject): number | undefined {
+  const count = body['input_tokens'] ?? body['totalTokens']
+  return typeof count === 'number' ? count : undefined
+}

@@ -1,0 +1,99 @@
+import { toGatewayError } from '../pipeline/answer-reader.ts'
+import type { Call, Reply } from '../pipeline/call.ts'
+import { GatewayError } from '../protocol/model/error.ts'
+import type { DialectName } from '../protocol/model/origin.ts'
+import { acceptCall } from './accept.ts'
+import type { Gateway } from './gateway.ts'
+import type { Inbound } from './inbound.ts'
+import { logCall } from './log-call.ts'
+import { errorResponse, pendingStream, replyResponse, type StreamHooks } from './respond.ts'
+
+/** `POST /v1/chat/completions`, `POST /v1/messages`: one chat request in, one answer out, whole or streamed. */
+export async function generate(gateway: Gateway, inbound: Inbound, dialect: DialectName): Promise<Response> {
+  const token = {}
+  gateway.active.enter(token)
+  let call: Call | undefined
+  try {
+    call = await acceptCall(gateway, inbound, dialect)
+    const reply = gateway.handle(call)
+    const settled = call.request.stream
+      ? await unlessSlow(reply, gateway.snapshot().server.keepAliveMs)
+      : await reply
+    return replyResponse(settled ?? pending(call, reply), call.id, hooks(gateway, call, token))
+  } catch (thrown) {
+    gateway.active.leave(token)
+    if (!call) throw thrown
+    const error = scrubbed(gateway, toGatewayError(thrown))
+    call.record.error = error
+    call.record.endedBy = call.signal.aborted ? 'client' : error.kind === 'internal' ? 'gateway' : 'upstream'
+    const response = errorResponse(error, call.client.client, call.id, {
+      'x-xjp-attempts': String(Math.max(1, call.record.attempts.length)),
+    })
+    call.record.status = call.signal.aborted ? 499 : response.status
+    logCall(gateway, call)
+    return response
+  }
+}
+
+/** The reply, or undefined when it takes longer than one heartbeat: then the client must hear something. */
+async function unlessSlow(reply: Promise<Reply>, milliseconds: number): Promise<Reply | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const slow = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds)
+  })
+  try {
+    return await Promise.race([reply, slow])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function pending(call: Call, reply: Promise<Reply>): Reply {
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+    },
+    body: pendingStream(reply, (thrown) => {
+      const error = toGatewayError(thrown)
+      call.record.error = error
+      call.record.endedBy = 'upstream'
+      return call.client.client.encodeStreamError(error, call.id)
+    }),
+  }
+}
+
+function hooks(gateway: Gateway, call: Call, token: object): StreamHooks {
+  const { client } = call.client
+  return {
+    keepAlive: client.keepAlive,
+    keepAliveMs: gateway.snapshot().server.keepAliveMs,
+    onOpen: (writer) =>
+      gateway.active.onOpen(token, writer, () => {
+        call.record.endedBy = 'gateway'
+        call.record.error = new GatewayError('unavailable', 'The gateway is shutting down')
+        return client.encodeStreamError(call.record.error, call.id)
+      }),
+    onEnd: (bytesSent, clientLeft) => {
+      gateway.active.leave(token)
+      call.record.bytesSent = bytesSent
+      call.record.status = clientLeft ? 499 : 200
+      if (clientLeft) call.record.endedBy = 'client'
+      logCall(gateway, call)
+    },
+  }
+}
+
+/** Upstream wording may echo a key: it is taken out before a client sees it (promise M4). */
+function scrubbed(gateway: Gateway, error: GatewayError): GatewayError {
+  const { upstream } = error.details
+  const message = gateway.redactor.text(error.message)
+  const body = upstream && gateway.redactor.text(upstream.body)
+  if (message === error.message && body === upstream?.body) return error
+  return new GatewayError(error.kind, message, {
+    ...error.details,
+    ...(upstream && body !== undefined ? { upstream: { ...upstream, body } } : {}),
+  })
+}

@@ -1,0 +1,22 @@
+import type { Gateway } from './gateway.ts'
+
+function json(status: number, body: Record<string, unknown>): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  })
+}
+
+/** Alive: the loop turns. Waits for nothing. */
+export function health(gateway: Gateway): Response {
+  return json(200, {
+    status: 'ok',
+    uptime_seconds: Math.floor((performance.now() - gateway.startedAt) / 1000),
+  })
+}
+
+/** Ready: a configuration is live and no drain has begun. */
+export function ready(gateway: Gateway): Response {
+  if (gateway.draining) return json(503, { status: 'draining', active: gateway.active.count })
+  return json(200, { status: 'ready', config_version: gateway.snapshot().version })
+}

@@ -1,0 +1,45 @@
+import type { Call } from '../pipeline/call.ts'
+import type { Gateway } from './gateway.ts'
+
+/** One line a request, made from its record when everything is over. */
+export function logCall(gateway: Gateway, call: Call): void {
+  const { record } = call
+  const { usage, error } = record
+  const failed = error !== undefined && record.endedBy !== 'client'
+  gateway.log[failed ? 'warn' : 'info']('request', {
+    request_id: call.id,
+    tenant_id: call.tenant,
+    endpoint: record.endpoint,
+    model: record.model,
+    provider: record.provider,
+    target: record.target,
+    stream: record.stream,
+    status: record.status,
+    ended_by: record.endedBy,
+    finish_reason: record.finish?.reason,
+    latency_ms: rounded(performance.now() - call.startedAt),
+    first_content_ms: record.firstByteMs === undefined ? undefined : rounded(record.firstByteMs),
+    attempts: record.attempts.length,
+    failed_attempts: failures(call),
+    input_tokens: usage?.inputTokens,
+    output_tokens: usage?.outputTokens,
+    cached_tokens: usage?.cacheReadTokens,
+    usage_estimated: usage?.estimated,
+    bytes_sent: record.bytesSent,
+    dropped:
+      record.dropped.length > 0 ? record.dropped.map((loss) => `${loss.path}: ${loss.why}`) : undefined,
+    error_type: error?.kind,
+    error: error?.message,
+    config_version: call.snapshot.version,
+  })
+}
+
+function failures(call: Call): string[] | undefined {
+  const failed = call.record.attempts.filter((attempt) => attempt.error)
+  if (failed.length === 0) return undefined
+  return failed.map((attempt) => `${attempt.target}: ${attempt.error?.kind}: ${attempt.error?.message}`)
+}
+
+function rounded(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10
+}

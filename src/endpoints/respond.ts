@@ -1,0 +1,86 @@
+import { isStream, type Reply, type StreamBody } from '../pipeline/call.ts'
+import { type StreamWriter, streamResponse } from '../platform/stream.ts'
+import type { ClientSide } from '../protocol/dialects/dialect.ts'
+import type { GatewayError } from '../protocol/model/error.ts'
+
+/** Header values are bytes: anything beyond printable ASCII is percent-encoded. */
+export function headerValue(text: string): string {
+  return text.replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))
+}
+
+export function safeHeaders(headers: Record<string, string>): Record<string, string> {
+  const safe: Record<string, string> = {}
+  for (const name in headers) safe[name] = headerValue(headers[name] as string)
+  return safe
+}
+
+/** An error before the first byte, in the caller's dialect. */
+export function errorResponse(
+  error: GatewayError,
+  client: ClientSide,
+  requestId: string,
+  extra: Record<string, string> = {},
+): Response {
+  const { status, body } = client.encodeError(error, requestId)
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'x-request-id': requestId,
+    'request-id': requestId,
+    ...extra,
+  }
+  const { retryAfterSeconds } = error.details
+  if (retryAfterSeconds !== undefined)
+    headers['retry-after'] = String(Math.max(0, Math.ceil(retryAfterSeconds)))
+  // Retries were made here already: a client that repeats them multiplies the load.
+  if (error.retryable && error.kind !== 'rate_limited') headers['x-should-retry'] = 'false'
+  return new Response(JSON.stringify(body), { status, headers: safeHeaders(headers) })
+}
+
+export interface StreamHooks {
+  keepAlive: string
+  keepAliveMs: number
+  /** The last byte was written, or the client left. */
+  onEnd(bytesSent: number, clientLeft: boolean): void
+  /** Called once with a handle that ends the stream early (drain). */
+  onOpen(writer: StreamWriter): void
+}
+
+export function replyResponse(reply: Reply, requestId: string, hooks: StreamHooks): Response {
+  const headers = safeHeaders({ ...reply.headers, 'x-request-id': requestId, 'request-id': requestId })
+  if (isStream(reply.body)) return streamResponse(reply.body, { status: reply.status, headers }, hooks)
+  hooks.onEnd(typeof reply.body === 'string' ? Buffer.byteLength(reply.body) : reply.body.length, false)
+  return new Response(reply.body as BodyInit, { status: reply.status, headers })
+}
+
+/**
+ * A stream whose upstream has not answered yet: the status goes out now, heartbeats follow, and what becomes of the
+ * call comes later — its stream, or its error as the stream's only event.
+ */
+export function pendingStream(reply: Promise<Reply>, onError: (thrown: unknown) => string): StreamBody {
+  let body: StreamBody | undefined
+  let left = false
+  let over = false
+  return {
+    async next() {
+      if (over) return undefined
+      if (body) return body.next()
+      try {
+        const settled = await reply
+        if (isStream(settled.body)) {
+          body = settled.body
+          if (left) body.cancel()
+          return body.next()
+        }
+        over = true
+        return settled.body
+      } catch (thrown) {
+        over = true
+        return onError(thrown)
+      }
+    },
+    cancel() {
+      left = true
+      body?.cancel()
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import { toGatewayError } from '../pipeline/answer-reader.ts'
+import type { Exchange } from '../platform/serve.ts'
+import { GatewayError } from '../protocol/model/error.ts'
+import { callerClient, requestIdOf } from './caller.ts'
+import { allowedOrigin, corsHeaders, preflight } from './cors.ts'
+import { countTokens } from './count-tokens.ts'
+import type { Gateway } from './gateway.ts'
+import { generate } from './generate.ts'
+import { health, ready } from './health.ts'
+import type { Inbound } from './inbound.ts'
+import { listModels, showModel } from './models.ts'
+import { errorResponse } from './respond.ts'
+
+type Endpoint = (gateway: Gateway, inbound: Inbound) => Response | Promise<Response>
+
+interface Route {
+  method: 'GET' | 'POST'
+  /** Without the trailing slash; `*` at the end takes the rest. */
+  path: string
+  endpoint: Endpoint
+}
+
+const chat = (gateway: Gateway, inbound: Inbound): Promise<Response> =>
+  generate(gateway, inbound, 'chat-completions')
+const messages = (gateway: Gateway, inbound: Inbound): Promise<Response> =>
+  generate(gateway, inbound, 'messages')
+
+/** Every public route. Paths without `/v1` serve clients whose base address has it already, or lacks it. */
+export const routes: readonly Route[] = [
+  { method: 'POST', path: '/v1/chat/completions', endpoint: chat },
+  { method: 'POST', path: '/chat/completions', endpoint: chat },
+  { method: 'POST', path: '/v1/messages', endpoint: messages },
+  { method: 'POST', path: '/v1/messages/count_tokens', endpoint: countTokens },
+  { method: 'GET', path: '/v1/models', endpoint: listModels },
+  { method: 'GET', path: '/models', endpoint: listModels },
+  { method: 'GET', path: '/v1/models/*', endpoint: showModel },
+  { method: 'GET', path: '/healthz', endpoint: health },
+  { method: 'GET', path: '/health', endpoint: health },
+  { method: 'GET', path: '/readyz', endpoint: ready },
+]
+
+const exact = new Map(
+  routes
+    .filter((route) => !route.path.endsWith('*'))
+    .map((route) => [`${route.method} ${route.path}`, route]),
+)
+const prefixed = routes.filter((route) => route.path.endsWith('*'))
+
+function find(method: string, path: string): Route | undefined {
+  return (
+    exact.get(`${method} ${path}`) ??
+    prefixed.find((route) => route.method === method && path.startsWith(route.path.slice(0, -1)))
+  )
+}
+
+/** Answers one request; never throws. */
+export async function answer(gateway: Gateway, request: Request, exchange: Exchange): Promise<Response> {
+  const requestId = requestIdOf(request.headers)
+  const url = new URL(request.url)
+  const snapshot = gateway.snapshot()
+  const origin = request.headers.get('origin')
+  try {
+    if (request.method === 'OPTIONS' && origin !== null) return preflight(snapshot, origin, request.headers)
+    if (origin !== null && allowedOrigin(snapshot, origin) === undefined)
+      throw new GatewayError(
+        'forbidden',
+        `origin: ${origin} may not call this gateway (server.cors.origins)`,
+        { param: 'origin' },
+      )
+    const response = await dispatch(gateway, { request, url, exchange, requestId })
+    if (origin !== null)
+      for (const [name, value] of corsHeaders(snapshot, origin)) response.headers.set(name, value)
+    return response
+  } catch (thrown) {
+    const error = toGatewayError(thrown)
+    if (error.kind === 'internal')
+      gateway.log.error('request failed', {
+        request_id: requestId,
+        path: url.pathname,
+        cause: String(error.details.cause ?? error),
+      })
+    return errorResponse(error, callerClient(gateway, request, url.pathname), requestId)
+  }
+}
+
+function dispatch(gateway: Gateway, inbound: Inbound): Response | Promise<Response> {
+  const { request, url } = inbound
+  // A trailing slash is a slip, two are another path.
+  const path =
+    url.pathname.length > 1 && url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
+  const found = find(request.method === 'HEAD' ? 'GET' : request.method, path)
+  if (found) return found.endpoint(gateway, inbound)
+  const allowed = ['GET', 'POST'].filter((method) => find(method, path))
+  if (allowed.length > 0)
+    throw new GatewayError(
+      'method_not_allowed',
+      `${request.method} ${path}: expected ${allowed.join(' or ')}`,
+    )
+  throw new GatewayError('not_found', `${request.method} ${path} is not a route of this gateway`)
+}

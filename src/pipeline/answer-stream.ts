@@ -1,0 +1,116 @@
+import { GatewayError } from '../protocol/model/error.ts'
+import type { AnswerEvent } from '../protocol/model/event.ts'
+import { type AnswerBatch, type AnswerReader, toGatewayError } from './answer-reader.ts'
+import type { Call, StreamBody } from './call.ts'
+import type { Renderer } from './render.ts'
+
+/** Whether an event shows the client something: from then on the answer belongs to this target. */
+function commits(event: AnswerEvent): boolean {
+  switch (event.type) {
+    case 'block-delta':
+      return event.delta.type !== 'text' || event.delta.text !== ''
+    case 'block-start':
+      return event.block.type !== 'text' && event.block.type !== 'thinking' && event.block.type !== 'refusal'
+    case 'answer-end':
+      return true
+    default:
+      return false
+  }
+}
+
+/**
+ * A streamed answer on its way to the client. `open` holds everything back until the first content: before it a
+ * failure is thrown, so that another target can be tried; after it a failure becomes the stream's last event.
+ */
+export class AnswerStream implements StreamBody {
+  readonly #call: Call
+  readonly #reader: AnswerReader
+  readonly #renderer: Renderer
+  #held: (string | Uint8Array)[] = []
+  #over = false
+
+  constructor(call: Call, reader: AnswerReader, renderer: Renderer) {
+    this.#call = call
+    this.#reader = reader
+    this.#renderer = renderer
+  }
+
+  /** Reads up to the first content; throws the upstream's error when there is none. */
+  async open(): Promise<this> {
+    const seen: AnswerEvent[] = []
+    for (;;) {
+      const batch = await this.#reader.next()
+      if (batch === undefined) throw new GatewayError('upstream_invalid', 'The upstream sent an empty answer')
+      const content = batch.events.some(commits)
+      const failed = errorOf(batch)
+      if (failed && !content) throw failed
+      seen.push(...batch.events)
+      this.#hold(batch)
+      if (!content) continue
+      this.#tap(seen)
+      this.#call.record.firstByteMs ??= performance.now() - this.#call.startedAt
+      this.#conclude(batch)
+      return this
+    }
+  }
+
+  async next(): Promise<string | Uint8Array | undefined> {
+    for (;;) {
+      const held = this.#held.shift()
+      if (held !== undefined) return held
+      if (this.#over) return undefined
+      const batch = await this.#reader.next()
+      if (batch === undefined) return this.#finish()
+      this.#tap(batch.events)
+      this.#hold(batch)
+      this.#conclude(batch)
+    }
+  }
+
+  cancel(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#reader.cancel()
+    this.#call.record.endedBy ??= 'client'
+  }
+
+  /** Renders a batch; a renderer that fails turns the batch into an error. */
+  #hold(batch: AnswerBatch): void {
+    try {
+      const rendered = this.#renderer.render(batch)
+      if (rendered !== undefined) this.#held.push(rendered)
+    } catch (thrown) {
+      batch.errorInFrames = false
+      batch.events.push({ type: 'answer-error', error: toGatewayError(thrown) })
+    }
+  }
+
+  #conclude(batch: AnswerBatch): void {
+    const failed = errorOf(batch)
+    if (failed) this.#fail(failed, batch.errorInFrames === true && this.#renderer.passesErrors)
+    else if (batch.events.at(-1)?.type === 'answer-end') this.#call.record.endedBy = 'complete'
+  }
+
+  #tap(events: readonly AnswerEvent[]): void {
+    if (events.length > 0) for (const tap of this.#call.taps) tap(events)
+  }
+
+  #finish(): undefined {
+    this.#over = true
+    return undefined
+  }
+
+  #fail(error: GatewayError, alreadySaid: boolean): void {
+    this.#over = true
+    this.#reader.cancel()
+    const { record, client, id } = this.#call
+    record.error = error
+    record.endedBy = error.kind === 'internal' ? 'gateway' : 'upstream'
+    if (!alreadySaid) this.#held.push(client.client.encodeStreamError(error, id))
+  }
+}
+
+function errorOf(batch: AnswerBatch): GatewayError | undefined {
+  const last = batch.events.at(-1)
+  return last?.type === 'answer-error' ? last.error : undefined
+}

@@ -1,0 +1,96 @@
+import type { Snapshot } from '../config/snapshot.ts'
+import type { ClientSide, Dialect } from '../protocol/dialects/dialect.ts'
+import type { Dropped } from '../protocol/model/dropped.ts'
+import type { GatewayError } from '../protocol/model/error.ts'
+import type { AnswerEvent } from '../protocol/model/event.ts'
+import type { Finish } from '../protocol/model/finish.ts'
+import type { ChatRequest } from '../protocol/model/request.ts'
+import type { Usage } from '../protocol/model/usage.ts'
+import type { MemberSpan } from './json-scan.ts'
+import type { Target } from './target.ts'
+
+export type ClientDialect = Dialect & { client: ClientSide }
+
+/** What is kept of one try at one target, for the log and the usage rows. */
+export interface AttemptRecord {
+  target: string
+  startedAt: number
+  milliseconds: number
+  error?: GatewayError
+}
+
+/** Everything known about a call, filled in as it happens; logs, metrics and usage are made from it after the end. */
+export interface CallRecord {
+  /** Public route: `chat.completions`, `messages`, `messages.count_tokens`. */
+  endpoint: string
+  model: string
+  stream: boolean
+  provider?: string
+  target?: string
+  attempts: AttemptRecord[]
+  usage?: Usage
+  finish?: Finish
+  dropped: readonly Dropped[]
+  /** Milliseconds from the start to the first content for the client. */
+  firstByteMs?: number
+  bytesSent: number
+  status?: number
+  error?: GatewayError
+  /** Who ended it: the answer was complete, the client left, an upstream or the gateway failed. */
+  endedBy?: 'complete' | 'client' | 'upstream' | 'gateway'
+}
+
+/** One client request and all it caused. */
+export interface Call {
+  readonly id: string
+  readonly client: ClientDialect
+  /** The body as the client sent it, and where its top-level members stand. */
+  readonly body: Uint8Array
+  readonly members: ReadonlyMap<string, MemberSpan>
+  /** The request as decoded, with the configuration's defaults. */
+  request: ChatRequest
+  /** The request with reasoning state that the client dropped, when some is known. */
+  restored?: ChatRequest | undefined
+  readonly headers: Headers
+  /** The configuration this call began with: it keeps it to the end. */
+  readonly snapshot: Snapshot
+  /** Aborted when the client leaves; every upstream exchange obeys it. */
+  readonly signal: AbortSignal
+  readonly tenant: string
+  /** Losses refuse the request instead of being reported. */
+  readonly strict: boolean
+  readonly startedAt: number
+  readonly record: CallRecord
+  /** Called with every batch of events, in order, before the client sees it. Must not throw or wait. */
+  readonly taps: ((events: readonly AnswerEvent[]) => void)[]
+  /** Ordered by preference; filled by the route policy. */
+  targets: readonly Target[]
+}
+
+/** The rest of a streamed answer, pulled by the endpoint: one upstream read gives one chunk. */
+export interface StreamBody {
+  /** Text or bytes for the client; undefined at the end. Never rejects: errors are in the stream already. */
+  next(): Promise<string | Uint8Array | undefined>
+  /** The client left, or the gateway gives up: closes the upstream. */
+  cancel(): void
+}
+
+export interface Reply {
+  status: number
+  headers: Record<string, string>
+  body: string | Uint8Array | StreamBody
+}
+
+export function isStream(body: Reply['body']): body is StreamBody {
+  return typeof body === 'object' && 'next' in body
+}
+
+export type Handler = (call: Call) => Promise<Reply>
+
+/** A step around the call: may answer itself, change what it hands on, or look at what comes back. */
+export type Policy = (next: Handler) => Handler
+
+/** The first policy is the outermost. */
+export function compose(policies: readonly Policy[], last: Handler): Handler {
+  return policies.reduceRight((next, policy) => policy(next), last)
+}

@@ -1,0 +1,269 @@
+import type { AnswerContext, Dialect } from '../protocol/dialects/dialect.ts'
+import { GatewayError } from '../protocol/model/error.ts'
+import { estimateTokens } from '../protocol/model/estimate.ts'
+import type { AnswerEvent } from '../protocol/model/event.ts'
+import { fold } from '../protocol/model/fold.ts'
+import { isObject, type JsonObject, parseJson } from '../protocol/model/json.ts'
+import type { DialectName } from '../protocol/model/origin.ts'
+import type { HttpProvider, LocalProvider, Operation, Services } from '../providers/provider.ts'
+import type { Send, UpstreamResponse } from '../upstream/send.ts'
+import { readAll } from '../upstream/source.ts'
+import { type AnswerReader, LocalAnswerReader, SseAnswerReader, WholeAnswerReader } from './answer-reader.ts'
+import { AnswerStream } from './answer-stream.ts'
+import type { Call, Reply } from './call.ts'
+import { replaceMembers, scanJson } from './json-scan.ts'
+import { PassThroughRenderer, type Renderer, TranslatingRenderer } from './render.ts'
+import { asksForUsage, clientPath, type PreparedBody, prepareBody } from './request-body.ts'
+import type { Target } from './target.ts'
+
+/** What an exchange needs of the world. */
+export interface Outside {
+  dialects: Readonly<Record<DialectName, Dialect | undefined>>
+  send: Send
+  services: Services
+  /** Milliseconds since 1970. */
+  now(): number
+  /** A fresh id of 24 base62 characters. */
+  newId(): string
+}
+
+const MAXIMUM_ERROR_BYTES = 1024 * 1024
+/** Far above any real answer (images included), low enough that an endless one hurts nobody (promise A10). */
+const MAXIMUM_ANSWER_BYTES = 24 * 1024 * 1024
+
+/** One attempt: one request to one target. Resolves when the answer's first content is there; throws before it. */
+export function exchange(call: Call, target: Target, outside: Outside): Promise<Reply> {
+  call.record.provider = target.settings.name
+  call.record.target = target.label
+  return target.provider.kind === 'local'
+    ? localExchange(call, target, target.provider, outside)
+    : httpExchange(call, target, target.provider, outside)
+}
+
+async function localExchange(
+  call: Call,
+  target: Target,
+  provider: LocalProvider,
+  outside: Outside,
+): Promise<Reply> {
+  const controller = new AbortController()
+  const signal = AbortSignal.any([call.signal, controller.signal])
+  const batches = provider.open({
+    model: target.model,
+    request: call.request,
+    settings: target.settings,
+    signal,
+    newId: outside.newId,
+    now: Math.floor(outside.now() / 1000),
+  })
+  return answer(call, target, new LocalAnswerReader(batches, controller), undefined, outside)
+}
+
+async function httpExchange(
+  call: Call,
+  target: Target,
+  provider: HttpProvider,
+  outside: Outside,
+): Promise<Reply> {
+  const dialect = target.dialect && outside.dialects[target.dialect]
+  if (!dialect) throw new GatewayError('internal', `No dialect for ${target.label}`)
+  const operation: Operation = call.request.stream ? 'stream' : 'generate'
+  const prepared = prepareBody(call, target, provider, dialect, operation)
+  call.record.dropped = prepared.dropped
+  const response = await sendTo(call, target, provider, operation, prepared.bytes, outside)
+  if (response.status < 200 || response.status > 299) throw await errorOf(response, dialect)
+  const context = { newId: outside.newId, maker: target.label }
+  if (isEventStream(response))
+    return answer(
+      call,
+      target,
+      new SseAnswerReader(response.body, dialect.upstream.decodeStream(context)),
+      prepared,
+      outside,
+    )
+  const bytes = await readAll(response.body, MAXIMUM_ANSWER_BYTES)
+  const body = wholeBody(bytes, response, dialect)
+  const events = dialect.upstream.decodeAnswer(body, context)
+  if (prepared.passedThrough && !call.request.stream) return passedWhole(call, bytes, body, events)
+  return answer(call, target, new WholeAnswerReader(events), { ...prepared, passedThrough: false }, outside)
+}
+
+/** Sends one operation's body to its place with the provider's credentials and headers. */
+export async function sendTo(
+  call: Call,
+  target: Target,
+  provider: HttpProvider,
+  operation: Operation,
+  body: string | Uint8Array,
+  outside: Outside,
+): Promise<UpstreamResponse> {
+  const { settings, model } = target
+  const place = provider.place(operation, model, settings)
+  if (!place) throw new GatewayError('unsupported', `${target.label} does not offer ${operation}`)
+  const authorise = provider.authorise(settings, outside.services, call.signal)
+  const credentials = authorise instanceof Promise ? await authorise : authorise
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    accept: operation === 'stream' ? 'text/event-stream' : 'application/json',
+    'accept-encoding': 'identity',
+    ...forwarded(call, provider),
+    ...provider.headers?.(settings, model),
+    ...settings.headers,
+    ...credentials,
+  }
+  return outside.send({
+    url: place.url,
+    method: place.method,
+    headers,
+    body,
+    timeouts: target.timeouts,
+    signal: call.signal,
+  })
+}
+
+function forwarded(call: Call, provider: HttpProvider): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const name of provider.forwardHeaders ?? []) {
+    const value = call.headers.get(name)
+    if (value !== null) headers[name] = value
+  }
+  return headers
+}
+
+function isEventStream(response: UpstreamResponse): boolean {
+  return response.header('content-type')?.toLowerCase().startsWith('text/event-stream') === true
+}
+
+async function errorOf(response: UpstreamResponse, dialect: Dialect): Promise<GatewayError> {
+  const bytes = await readAll(response.body, MAXIMUM_ERROR_BYTES)
+  return dialect.upstream.decodeError(response.status, Buffer.from(bytes).toString(), response.header)
+}
+
+/** The JSON object of a whole answer; an upstream that answers with anything else has failed. */
+function wholeBody(bytes: Uint8Array, response: UpstreamResponse, dialect: Dialect): JsonObject {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+  const body = parseJson(text)
+  if (isObject(body)) return body
+  const type = response.header('content-type') ?? 'no content type'
+  const found = text.trim() === '' ? 'an empty body' : Array.isArray(body) ? 'a JSON array' : `${type}`
+  throw new GatewayError(
+    'upstream_invalid',
+    `The upstream answered ${response.status} with ${found} where a JSON object was expected`,
+    {
+      upstream: { dialect: dialect.name, status: response.status, body: text.slice(0, 2_000) },
+    },
+  )
+}
+
+/** A whole answer in the client's own dialect: the upstream's bytes, with the model's name the client asked for. */
+function passedWhole(call: Call, bytes: Uint8Array, body: JsonObject, events: AnswerEvent[]): Reply {
+  const failed = events.find((event) => event.type === 'answer-error')
+  if (failed?.type === 'answer-error') throw failed.error
+  deliver(call, events)
+  const renames = typeof body['model'] === 'string' && body['model'] !== call.request.model
+  const members = renames ? scanJson(bytes, unlimited) : undefined
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', ...describe(call) },
+    body: members
+      ? replaceMembers(bytes, members, new Map([['model', JSON.stringify(call.request.model)]]))
+      : bytes,
+  }
+}
+
+/** Answers are the upstream's to shape: only their members' places are wanted. */
+const unlimited = {
+  depth: 1_000,
+  keys: Number.MAX_SAFE_INTEGER,
+  items: Number.MAX_SAFE_INTEGER,
+  values: Number.MAX_SAFE_INTEGER,
+}
+
+async function answer(
+  call: Call,
+  target: Target,
+  reader: AnswerReader,
+  prepared: PreparedBody | undefined,
+  outside: Outside,
+): Promise<Reply> {
+  const context = answerContext(call, target, outside)
+  if (!call.request.stream) return wholeAnswer(call, reader, context)
+  const stream = await new AnswerStream(call, reader, renderer(call, target, prepared, context)).open()
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+      ...describe(call),
+    },
+    body: stream,
+  }
+}
+
+function renderer(
+  call: Call,
+  target: Target,
+  prepared: PreparedBody | undefined,
+  context: AnswerContext,
+): Renderer {
+  const { client } = call.client
+  if (!prepared?.passedThrough) return new TranslatingRenderer(client.encodeStream(context))
+  return new PassThroughRenderer({
+    model: call.request.model,
+    modelInEveryEvent: client.modelInEveryEvent === true,
+    hideUsage: asksForUsage(call, target),
+  })
+}
+
+async function wholeAnswer(call: Call, reader: AnswerReader, context: AnswerContext): Promise<Reply> {
+  const events: AnswerEvent[] = []
+  for (let batch = await reader.next(); batch !== undefined; batch = await reader.next())
+    events.push(...batch.events)
+  const answered = fold(events)
+  deliver(call, events)
+  const encoded = call.client.client.encodeAnswer(answered, context)
+  call.record.dropped = [...call.record.dropped, ...encoded.dropped]
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', ...describe(call) },
+    body: JSON.stringify(encoded.body),
+  }
+}
+
+function deliver(call: Call, events: AnswerEvent[]): void {
+  for (const tap of call.taps) tap(events)
+  call.record.firstByteMs ??= performance.now() - call.startedAt
+  call.record.endedBy = 'complete'
+}
+
+function answerContext(call: Call, target: Target, outside: Outside): AnswerContext {
+  return {
+    model: call.request.model,
+    created: Math.floor(outside.now() / 1000),
+    id: outside.newId(),
+    request: call.request,
+    maker: target.label,
+    estimatedInputTokens: call.client.name === 'messages' ? estimateTokens(call.request) : 0,
+    requestId: call.id,
+    strict: call.strict || call.snapshot.translation.outputStrict,
+  }
+}
+
+/** Header lists are bounded: a request that loses a hundred things is told of the first ones and their number. */
+const MAXIMUM_LISTED = 20
+
+function describe(call: Call): Record<string, string> {
+  const { record } = call
+  const headers: Record<string, string> = {
+    'x-xjp-provider': record.provider ?? '',
+    'x-xjp-target': record.target ?? '',
+    'x-xjp-attempts': String(Math.max(1, record.attempts.length)),
+  }
+  const lost = [...new Set(record.dropped.map((loss) => clientPath(call, loss.path)))]
+  if (lost.length > 0) {
+    const more = lost.length > MAXIMUM_LISTED ? `, and ${lost.length - MAXIMUM_LISTED} more` : ''
+    headers['x-xjp-dropped'] = lost.slice(0, MAXIMUM_LISTED).join(', ') + more
+  }
+  return headers
+}

@@ -1,0 +1,55 @@
+/** The listening socket. Nothing outside `platform/` names the runtime's server. */
+export interface Listener {
+  readonly url: string
+  readonly port: number
+  /** Stops accepting; open exchanges go on. */
+  stopAccepting(): void
+  /** Ends everything. */
+  close(): void
+}
+
+export interface ListenOptions {
+  host: string
+  port: number
+  /** The largest body the runtime itself may take in; the gateway's own limit is below it. */
+  maxBodyBytes: number
+  handle(request: Request, exchange: Exchange): Response | Promise<Response>
+}
+
+/** What a handler may tell the runtime about the exchange it is in. */
+export interface Exchange {
+  /** The request was read: from now on silence is not a reason to close. */
+  keepOpen(): void
+}
+
+/** A client that sends nothing for this long while its request is being read is let go. */
+const READ_IDLE_SECONDS = 60
+
+export function listen(options: ListenOptions): Listener {
+  const server = Bun.serve({
+    hostname: options.host,
+    port: options.port,
+    idleTimeout: READ_IDLE_SECONDS,
+    maxRequestBodySize: options.maxBodyBytes,
+    development: false,
+    fetch(request, current) {
+      return options.handle(request, { keepOpen: () => current.timeout(request, 0) })
+    },
+    error() {
+      return new Response(
+        '{"error":{"message":"The gateway met an internal error","type":"server_error","param":null,"code":"internal"}}',
+        {
+          status: 500,
+          headers: { 'content-type': 'application/json' },
+        },
+      )
+    },
+  })
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  return {
+    url: `http://${host}:${server.port}`,
+    port: server.port ?? options.port,
+    stopAccepting: () => void server.stop(false),
+    close: () => void server.stop(true),
+  }
+}

@@ -1,0 +1,46 @@
+import { isObject, type Json, type JsonObject } from '../../model/json.ts'
+
+/** Tolerant readers for what upstreams send: a value of the wrong type is treated as absent (protocol.md §1.5). */
+export function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
+/** Numbers, also when they come as text. */
+export function numberOf(value: Json | undefined): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
+  if (typeof value !== 'string' || value.trim() === '') return undefined
+  const parsed = Number(value)
+  return Number.isFinite(parsed) ? parsed : undefined
+}
+
+export function objectOf(value: Json | undefined): JsonObject | undefined {
+  return isObject(value) ? value : undefined
+}
+
+export function objectsOf(value: Json | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : []
+}
+
+/** The object without its undefined members, so that absent means absent. */
+export function defined<T extends object>(object: T): T {
+  const record = object as Record<string, unknown>
+  for (const key in record) if (record[key] === undefined) delete record[key]
+  return object
+}
+
+/** Adds the members of `source` outside `known` to `target`; null and empty values never hide what is there. */
+export function collect(source: JsonObject, known: ReadonlySet<string>, target: JsonObject): void {
+  for (const key in source) {
+    if (known.has(key)) continue
+    const value = source[key]
+    if (value === undefined || value === null || (target[key] !== undefined && isEmpty(value))) continue
+    target[key] = value
+  }
+}
+
+function isEmpty(value: Json): boolean {
+  if (value === '') return true
+  if (typeof value !== 'object' || value === null) return false
+  for (const _ in value) return false
+  return true
+}

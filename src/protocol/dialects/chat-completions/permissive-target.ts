@@ -1,0 +1,66 @@
+import type { Capabilities } from '../../model/capabilities.ts'
+import type { UpstreamTarget } from '../dialect.ts'
+
+/** An upstream that takes everything this wire can say: tests narrow it to what they are about. */
+export const permissive: Capabilities = {
+  systemRole: 'system',
+  systemAnywhere: true,
+  maxTokensField: 'max_completion_tokens',
+  defaultMaxOutputTokens: 4096,
+  sampling: 'all',
+  maxTemperature: 2,
+  topK: true,
+  seed: true,
+  penalties: true,
+  logitBias: true,
+  logprobs: true,
+  candidates: true,
+  verbosity: true,
+  maxStop: 4,
+  reasoningStyle: 'effort',
+  efforts: ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'],
+  reasoningOff: true,
+  reasoningByDefault: false,
+  reasoningField: 'reasoning_content',
+  reasoningReplay: 'always',
+  forcedToolChoice: true,
+  parallelToggle: true,
+  allowedTools: true,
+  customTools: true,
+  toolResultMedia: true,
+  imageUrl: true,
+  images: true,
+  documents: true,
+  documentUrl: true,
+  audio: true,
+  video: true,
+  jsonSchema: 'native',
+  schemaForm: 'json-schema',
+  jsonWithTools: true,
+  prefill: true,
+  functionCallIds: true,
+  webSearch: true,
+  cacheMarks: 'cache-control',
+  streamUsage: true,
+  strictTools: true,
+  thoughtSignatures: false,
+  betas: [],
+  serviceTier: true,
+  metadata: true,
+  endUser: true,
+  opaqueDialect: 'chat-completions',
+}
+
+export function targetWith(
+  capabilities: Partial<Capabilities>,
+  target: Partial<UpstreamTarget> = {},
+): UpstreamTarget {
+  return {
+    model: 'upstream-model',
+    maker: 'vendor/upstream-model',
+    capabilities: { ...permissive, ...capabilities },
+    documentPolicy: 'reject',
+    thinkingMap: [],
+    ...target,
+  }
+}

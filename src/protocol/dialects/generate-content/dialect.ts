@@ -1,0 +1,13 @@
+import type { Dialect } from '../dialect.ts'
+import { decodeAnswer } from './answer.ts'
+import { decodeError } from './error.ts'
+import { encodeRequest } from './request.ts'
+import { decodeStream } from './stream.ts'
+import { decodeUsage } from './usage.ts'
+
+/** Gemini API and Vertex AI: `generateContent` and `streamGenerateContent?alt=sse` (protocol.md §1.4, §5.3). */
+export const generateContent: Dialect = {
+  name: 'generate-content',
+  upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError },
+  decodeUsage,
+}

@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { sanitiseName, toolNames } from './names.ts'
+
+const LEGAL = /^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/
+
+describe('function names', () => {
+  for (const name of ['f', '_x', 'a.b:c-d', 'x'.repeat(128)])
+    test(`${name.slice(0, 12)} stays`, () => expect(sanitiseName(name)).toBe(name))
+
+  test('property: legal, the same for the same name, different for different names', () => {
+    const name = fc.oneof(
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }),
+      fc.constantFrom('a b', 'a_b', '1a', '天気'),
+    )
+    fc.assert(
+      fc.property(name, name, (first, second) => {
+        expect(sanitiseName(first)).toMatch(LEGAL)
+        expect(sanitiseName(first) === sanitiseName(second)).toBe(first === second)
+      }),
+      { seed: 3, numRuns: 2000 },
+    )
+  })
+
+  test('the way back holds only what was replaced', () => {
+    const names = toolNames([
+      { type: 'function', name: 'fine' },
+      { type: 'custom', name: '天気' },
+      { type: 'provider', dialect: 'messages', wire: {}, name: 'a b' },
+    ])
+    expect([...names]).toEqual([[sanitiseName('天気'), '天気']])
+  })
+})

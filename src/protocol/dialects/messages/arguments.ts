@@ -1,0 +1,62 @@
+import { isObject, type JsonObject, parseJson } from '../../model/json.ts'
+
+/**
+ * The arguments of a call as the object this wire wants. Text that is not JSON is repaired where that cannot
+ * change its meaning (protocol.md §2.5); a truncated call is never completed. What cannot be repaired stays
+ * readable under `_raw_arguments`.
+ */
+export function argumentsObject(text: string): JsonObject {
+  if (text.trim() === '') return {}
+  for (const repair of repairs) {
+    const value = parseJson(repair(text))
+    if (isObject(value)) return value
+    if (value === null) return {}
+    if (typeof value === 'string') {
+      const inner = parseJson(value)
+      if (isObject(inner)) return inner
+    }
+  }
+  return { _raw_arguments: text }
+}
+
+const repairs: readonly ((text: string) => string)[] = [
+  (text) => text,
+  withoutFence,
+  (text) => escapeControls(withoutFence(text)),
+  (text) => withoutTrailingCommas(escapeControls(withoutFence(text))),
+]
+
+function withoutFence(text: string): string {
+  const fenced = /^\s*```[a-zA-Z]*\s*\n([\s\S]*?)\n?\s*```\s*$/.exec(text)
+  return fenced?.[1] ?? text
+}
+
+/** Raw line ends and tabs inside strings, written as the escapes they should have been. */
+function escapeControls(text: string): string {
+  return replaceByPlace(text, (character, inString) =>
+    inString && character < ' ' ? JSON.stringify(character).slice(1, -1) : character,
+  )
+}
+
+function withoutTrailingCommas(text: string): string {
+  return replaceByPlace(text, (character, inString, index) =>
+    !inString && character === ',' && /^\s*[}\]]/.test(text.slice(index + 1, index + 200)) ? '' : character,
+  )
+}
+
+function replaceByPlace(
+  text: string,
+  replace: (character: string, inString: boolean, index: number) => string,
+): string {
+  let out = ''
+  let inString = false
+  let escaped = false
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index] as string
+    out += replace(character, inString, index)
+    if (escaped) escaped = false
+    else if (character === '\\') escaped = inString
+    else if (character === '"') inString = !inString
+  }
+  return out
+}

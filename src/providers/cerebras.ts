@@ -1,0 +1,7 @@
+import { defineOpenAiCompatible } from './define.ts'
+
+export const cerebras = defineOpenAiCompatible({
+  id: 'cerebras',
+  displayName: 'Cerebras',
+  defaultBaseUrl: 'https://api.cerebras.ai/v1',
+})
