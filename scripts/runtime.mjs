@@ -6,26 +6,34 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
-const stamp = join(root, 'node_modules', '.installed-lockfile')
 const lockfile = join(root, 'package-lock.json')
 
-/** Installs the locked dependencies when they are missing or another lockfile's. Exits 1 when that fails. */
-export function ensureInstalled() {
+/** A copy of the lockfile that was installed; one for what serving needs, one for everything. */
+const stampOf = (scope) => join(root, 'node_modules', `.installed-${scope}`)
+
+function isInstalled(scope, wanted) {
+  return existsSync(stampOf(scope)) && readFileSync(stampOf(scope), 'utf8') === wanted
+}
+
+/**
+ * Installs the locked dependencies when they are missing or another lockfile's: those that serving needs, or with
+ * `everything` the development tools too. Exits 1 when that fails.
+ */
+export function ensureInstalled({ everything = false } = {}) {
   const wanted = readFileSync(lockfile, 'utf8')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  if (isInstalled('everything', wanted) || (!everything && isInstalled('serving', wanted))) return
   process.stderr.write('xjp-gateway: installing dependencies (npm ci) …\n')
-  const done = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  const done = spawnSync('npm', everything ? args : [...args, '--omit=dev'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
   })
   if (done.status !== 0) {
-    process.stderr.write(
-      'xjp-gateway: npm ci failed; its output above says why. Is the npm registry reachable?\n',
-    )
+    process.stderr.write('xjp-gateway: npm ci failed; its output above says why. Is the npm registry reachable?\n')
     process.exit(1)
   }
-  writeFileSync(stamp, wanted)
+  writeFileSync(stampOf(everything ? 'everything' : 'serving'), wanted)
 }
 
 /** The pinned Bun's binary. It comes as an ordinary package, so no install script has to run. */
@@ -35,15 +43,14 @@ export function bunPath() {
   for (const name of names) {
     for (const file of ['bun', 'bun.exe']) {
       const path = join(scope, name, 'bin', file)
-      if (existsSync(path) && statSync(path).isFile() && spawnSync(path, ['--version']).status === 0)
-        return path
+      if (existsSync(path) && statSync(path).isFile() && spawnSync(path, ['--version']).status === 0) return path
     }
   }
   process.stderr.write(
-    `xjp-gateway: no Bun for ${process.platform}-${process.arch} was installed. Delete node_modules and run npm ci again.\n`,
+    `xjp-gateway: no Bun for ${process.platform}-${process.arch} was installed. Delete node_modules and try again.\n`,
   )
   process.exit(1)
 }
 
-/** The runtime reads this before it starts: how many upstream requests may be open at once. */
-export const runtimeEnvironment = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65336' }
+/** The runtime reads this before it starts: how many upstream requests may be open at once (65,535 at most). */
+export const runtimeEnvironment = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65535' }

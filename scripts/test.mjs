@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { bunPath, ensureInstalled, root, runtimeEnvironment } from './runtime.mjs'
 
-ensureInstalled()
+ensureInstalled({ everything: true })
 
 const only = process.argv[2]?.startsWith('--') ? process.argv[2] : undefined
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))

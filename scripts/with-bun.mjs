@@ -2,7 +2,7 @@
 import { runChild } from './run-child.mjs'
 import { bunPath, ensureInstalled, runtimeEnvironment } from './runtime.mjs'
 
-ensureInstalled()
+ensureInstalled({ everything: true })
 process.exitCode = await runChild(bunPath(), process.argv.slice(2), {
   env: { ...runtimeEnvironment, ...process.env },
 })

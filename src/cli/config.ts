@@ -142,7 +142,7 @@ function summaryText(summary: Summary): string {
   const rows: [string, string][] = [
     ['version', summary.version],
     ['listens on', summary.listen],
-    ['keys', summary.auth === 'open' ? 'none are asked for' : 'every call needs one'],
+    ['auth', summary.auth === 'open' ? 'open: no keys are asked for' : 'keys'],
     ['providers', providers.join(', ')],
     ['models', models.join(', ')],
     ['also', passthrough.map((name) => `${name}/…`).join(', ')],

@@ -131,7 +131,9 @@ function learnSecrets(redactor: Redactor, snapshot: Snapshot): void {
   for (const settings of Object.values(snapshot.providers)) {
     redactor.learn(settings.apiKey)
     redactor.learn(settings.accessToken)
+    for (const value of Object.values(settings.headers)) redactor.learn(value)
   }
+  redactor.learn(snapshot.observability.otlpHttp?.publicKey)
   redactor.learn(snapshot.observability.otlpHttp?.secretKey)
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { type Format, parseDocument } from './document.ts'
 import { loadDocument } from './load.ts'
-import { type Path, positionOf } from './place.ts'
+import { LineIndex, type Path } from './place.ts'
 import { formatProblem, type Problem, pathText, problemReport } from './problem.ts'
 import {
   type Break,
@@ -14,6 +14,7 @@ import {
   systemCBreaks,
 } from './testing/breaks.ts'
 import { leaksIn } from './testing/canaries.ts'
+import { changed } from './testing/change.ts'
 import { fakeProviders } from './testing/fake-providers.ts'
 import { type Data, type Rendered, render } from './testing/render.ts'
 
@@ -33,15 +34,6 @@ function problemsOf(file: string, text: string): Problem[] {
   expect(leaksIn(shown)).toEqual([])
   files += 1
   return problems
-}
-
-function changed(data: Data, path: Path, to: Data | undefined): Data {
-  const [head, ...rest] = path
-  if (head === undefined) return to as Data
-  if (Array.isArray(data)) return data.map((item, index) => (index === head ? changed(item, rest, to) : item))
-  const table = data as { readonly [key: string]: Data | undefined }
-  const member = table[head]
-  return { ...table, [head]: rest.length === 0 ? to : changed(member ?? {}, rest, to) }
 }
 
 function check(problem: Problem | undefined, wanted: Break, rendered: Rendered): void {
@@ -264,7 +256,7 @@ describe('texts that are not of their format', () => {
       expect(problems[0]?.path).toBe(path ?? '')
       if (mark === -1) return
       const offset = mark - (text.startsWith('\uFEFF') ? 1 : 0)
-      expect(problems[0]?.position).toEqual(positionOf(plain, offset))
+      expect(problems[0]?.position).toEqual(new LineIndex(plain).position(offset))
       positions += 1
     })
 
@@ -304,4 +296,18 @@ test('H6 in numbers', () => {
   )
   expect(broken).toBeGreaterThanOrEqual(150)
   expect(leaks).toBe(0)
+})
+
+test('a file full of mistakes is answered soon, and says that there are more', () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `secret_${index} = "sk-number-${index}-of-many"`)
+  const started = performance.now()
+  const result = loadDocument(parseDocument('a.toml', lines.join('\n')), {
+    cwd: '/',
+    environment,
+    providers: fakeProviders,
+  })
+  expect(performance.now() - started).toBeLessThan(10_000)
+  expect(result.ok ? 0 : result.problems.length).toBe(1001)
+  expect(JSON.stringify(result)).toContain('the rest of them is not shown')
+  expect(JSON.stringify(result)).not.toContain('sk-number')
 })

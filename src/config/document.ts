@@ -2,7 +2,7 @@ import { parseJson } from './parse-json.ts'
 import { parseToml } from './parse-toml.ts'
 import { parseYaml } from './parse-yaml.ts'
 import type { Parsed } from './parsed.ts'
-import { newPlace, offsetOf, type Path, type Place, type Position, positionOf } from './place.ts'
+import { LineIndex, newPlace, offsetOf, type Path, type Place, type Position } from './place.ts'
 import { type Problem, pathText } from './problem.ts'
 import { newTable, type Tree } from './tree.ts'
 
@@ -12,9 +12,9 @@ export type Format = 'toml' | 'yaml' | 'json'
 export interface Document {
   file: string
   format: Format
-  text: string
   tree: Tree
   places: Place
+  lines: LineIndex
   /** False when the text is not of its format: then the tree is empty. */
   readable: boolean
   problems: Problem[]
@@ -22,6 +22,9 @@ export interface Document {
 
 /** More than any real configuration has; a parser is given no more (bytes). */
 export const MAX_FILE_BYTES = 1024 * 1024
+
+/** A file with more faults is no configuration at all. */
+const MAX_FAULTS = 1000
 
 const byExtension: Readonly<Record<string, Format>> = {
   toml: 'toml',
@@ -49,25 +52,34 @@ export function formatOf(file: string, text: string): Format {
 export function parseDocument(file: string, source: string): Document {
   const text = source.startsWith('\uFEFF') ? source.slice(1) : source
   const format = formatOf(file, text)
-  if (text.length > MAX_FILE_BYTES) return refused(file, format, text, `at most ${MAX_FILE_BYTES} bytes`)
+  if (text.length > MAX_FILE_BYTES) return refused(file, format, `at most ${MAX_FILE_BYTES} bytes`)
   const { tree, places, faults, readable } = parsers[format](text)
-  const problems = faults.map(
+  const lines = new LineIndex(text)
+  const problems = faults.slice(0, MAX_FAULTS).map(
     (fault): Problem => ({
       file,
-      position: positionOf(text, fault.offset),
+      position: lines.position(fault.offset),
       path: pathText(fault.path ?? []),
       expected: fault.expected,
     }),
   )
-  return { file, format, text, tree, places, readable, problems }
+  return { file, format, tree, places, lines, readable, problems }
 }
 
-function refused(file: string, format: Format, text: string, expected: string): Document {
+function refused(file: string, format: Format, expected: string): Document {
   const problems: Problem[] = [{ file, position: { line: 1, column: 1 }, path: '', expected }]
-  return { file, format, text, tree: newTable(), places: newPlace(0), readable: false, problems }
+  return {
+    file,
+    format,
+    tree: newTable(),
+    places: newPlace(0),
+    lines: new LineIndex(''),
+    readable: false,
+    problems,
+  }
 }
 
 /** Where an error about `path` points. */
 export function locate(document: Document, path: Path, part: 'key' | 'value' = 'value'): Position {
-  return positionOf(document.text, offsetOf(document.places, path, part))
+  return document.lines.position(offsetOf(document.places, path, part))
 }

@@ -108,7 +108,7 @@ export function loadDocument(document: Document | undefined, options: LoadOption
   )
   const { environment, providers } = options
   const { removed, report, origin } = read
-  const notices = noticesFor(tree)
+  const notices = noticesFor(tree, config)
   const context = {
     config,
     providers,

@@ -1,23 +1,32 @@
 import type { Path } from './place.ts'
+import type { Config } from './schema.ts'
 import { type Tree, walkTree } from './tree.ts'
+
+interface Pending {
+  paths: readonly string[]
+  notice: string
+  /** Decides in place of the paths, for a setting that counts also when it is left out. */
+  when?(config: Config): boolean
+}
 
 /**
  * Settings that are read and checked although no part of the gateway acts on them yet. Each one that a file has is
  * named in the log at start, and marked in the reference. Whoever makes one effective takes its row out.
  * `*` in a path stands for any name or index.
  */
-export const notInEffect: readonly { paths: readonly string[]; notice: string }[] = [
+export const notInEffect: readonly Pending[] = [
+  {
+    paths: ['auth.mode'],
+    notice: 'auth.mode is "keys", but there are no keys yet: every call that reaches the gateway is let in',
+    when: (config) => config.auth.mode === 'keys',
+  },
   {
     paths: ['rate_limiting'],
     notice: 'rate_limiting is read but not enforced yet: calls are not limited by the minute',
   },
   {
-    paths: ['models.*.fallback', 'models.*.routes.1', 'models.*.routes.*.weight'],
-    notice: 'further routes of a model are read but not taken yet: calls use its first route only',
-  },
-  {
-    paths: ['retry', 'models.*.*.retry', 'models.*.routes.*.retry'],
-    notice: 'retry is read but not in effect yet: a failed call is not repeated',
+    paths: ['models.*.routes.*.weight'],
+    notice: 'weights of routes are read but not in effect yet: routes are tried in the order of the file',
   },
   {
     paths: ['models.*.*.circuit', 'models.*.routes.*.circuit'],
@@ -47,16 +56,17 @@ function matches(pattern: readonly string[], path: Path): boolean {
   )
 }
 
-/** One sentence for each group of settings in the file that nothing acts on yet. */
-export function noticesFor(tree: Tree): string[] {
-  const patterns = notInEffect.flatMap(({ paths, notice }) =>
-    paths.map((path) => ({ pattern: path.split('.'), notice })),
-  )
-  const found = new Set<string>()
-  walkTree(tree, (path) => {
-    for (const { pattern, notice } of patterns) if (matches(pattern, path)) found.add(notice)
-  })
-  return notInEffect.map(({ notice }) => notice).filter((notice) => found.has(notice))
+/** One sentence for each group of settings of a file that nothing acts on yet. */
+export function noticesFor(tree: Tree, config: Config): string[] {
+  const present: Path[] = []
+  walkTree(tree, (path) => void present.push(path))
+  const isPresent = (text: string): boolean => {
+    const pattern = text.split('.')
+    return present.some((path) => matches(pattern, path))
+  }
+  return notInEffect
+    .filter(({ paths, when }) => (when ? when(config) : paths.some(isPresent)))
+    .map(({ notice }) => notice)
 }
 
 /** Whether a setting of our own schema, by its path with `*` for names, is acted on. */

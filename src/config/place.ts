@@ -34,13 +34,22 @@ export function offsetOf(root: Place, path: Path, part: 'key' | 'value'): number
   return part === 'key' ? (place.key ?? place.value) : place.value
 }
 
-/** Line and column of an offset. */
-export function positionOf(text: string, offset: number): Position {
-  let line = 1
-  let start = 0
-  for (let next = text.indexOf('\n'); next !== -1 && next < offset; next = text.indexOf('\n', next + 1)) {
-    line += 1
-    start = next + 1
+/** Finds lines and columns in one text. */
+export class LineIndex {
+  readonly #starts: number[] = [0]
+
+  constructor(text: string) {
+    for (let next = text.indexOf('\n'); next !== -1; next = text.indexOf('\n', next + 1))
+      this.#starts.push(next + 1)
   }
-  return { line, column: offset - start + 1 }
+
+  position(offset: number): Position {
+    let [low, high] = [0, this.#starts.length - 1]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if ((this.#starts[middle] ?? 0) <= offset) low = middle
+      else high = middle - 1
+    }
+    return { line: low + 1, column: offset - (this.#starts[low] ?? 0) + 1 }
+  }
 }

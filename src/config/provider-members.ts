@@ -1,4 +1,5 @@
 import { GatewayError } from '../protocol/model/error.ts'
+import { processSettings } from '../providers/process/settings.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { ProviderSection } from './schema-provider.ts'
 
@@ -56,6 +57,9 @@ export function memberFaults(section: ProviderSection, provider: Provider): Memb
   return misplaced.length > 0 ? misplaced : rules.flatMap((rule) => rule(section, provider))
 }
 
+const COMMAND =
+  'a program without placeholders, then arguments with no others than {model}, {max_tokens} and {temperature}; {{ is a brace'
+
 /** What the members of a section must be together. */
 const rules: readonly ((section: ProviderSection, provider: Provider) => MemberFault[])[] = [
   ({ auth, auth_header }) =>
@@ -70,6 +74,16 @@ const rules: readonly ((section: ProviderSection, provider: Provider) => MemberF
     dialect === 'generate-content' && path !== undefined && !path.includes('{method}')
       ? [{ member: 'path', expected: '{method} in it: this dialect names whole and streamed answers there' }]
       : [],
+  (section, provider) => {
+    if (provider.id !== 'process' || section.command === undefined) return []
+    try {
+      processSettings({ name: provider.id, baseUrl: '', headers: {}, options: optionsOf(section) })
+      return []
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      return [{ member: 'command', expected: COMMAND }]
+    }
+  },
   (section, provider) => {
     if (provider.kind !== 'http' || section.dialect === undefined) return []
     try {

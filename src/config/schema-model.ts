@@ -18,7 +18,7 @@ export const retrySchema = z.strictObject({
     .min(0)
     .max(600_000)
     .optional()
-    .describe('Wait before the first further attempt, in milliseconds; doubled each time.'),
+    .describe('Longest wait before the first further attempt, in milliseconds; doubled each time.'),
 })
 
 export const circuitSchema = z.strictObject({

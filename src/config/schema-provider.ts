@@ -64,29 +64,31 @@ export const providerSchema = z.strictObject({
   input: z
     .enum(['prompt', 'messages-json'])
     .optional()
-    .describe('What the process reads on its standard input: the conversation as text, or as JSON.'),
+    .describe(
+      'What the process reads on its standard input: the conversation as text, or as JSON. Default: `prompt`.',
+    ),
   output: z
     .enum(['text', 'jsonl'])
     .optional()
-    .describe('What the process prints: plain text, or one JSON value a line.'),
+    .describe('What the process prints: plain text, or one JSON value a line. Default: `text`.'),
   timeout_ms: z
     .int()
     .min(1)
     .max(86_400_000)
     .optional()
-    .describe('The process is ended after this time (milliseconds).'),
+    .describe('The process is ended after this time (milliseconds). Default: 300000.'),
   max_output_bytes: z
     .int()
     .min(1)
     .max(1_073_741_824)
     .optional()
-    .describe('The process is ended when it has printed more than this.'),
+    .describe('The process is ended when it has printed more than this. Default: 16777216.'),
   concurrency: z
     .int()
     .min(1)
     .max(1024)
     .optional()
-    .describe('Processes that may run at the same time; further calls wait.'),
+    .describe('Processes that may run at the same time; further calls wait. Default: 4.'),
 })
 
 export type ProviderSection = z.output<typeof providerSchema>

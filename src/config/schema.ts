@@ -37,10 +37,10 @@ const serverSchema = z.strictObject({
     .strictObject({
       origins: z
         .array(z.string().regex(/^(\*|https?:\/\/[^/\s?#@]+)$/))
-        .default([])
+        .optional()
         .meta({
           description:
-            'Origins whose pages may call the gateway (`https://chat.example.org`), or `*` for all. Empty: no cross-origin calls.',
+            'Origins whose pages may call the gateway (`https://chat.example.org`), or `*` for all; an empty list for none. Default: every page where keys are asked for, in open mode only pages of this machine.',
           'x-expected': 'a list of origins such as "https://chat.example.org", or "*"',
         }),
     })
@@ -137,7 +137,9 @@ const retrySchema = z.strictObject({
     .min(0)
     .max(600_000)
     .default(500)
-    .describe('Wait before the first further attempt, in milliseconds; doubled each time.'),
+    .describe(
+      'Longest wait before the first further attempt, in milliseconds; doubled each time. The wait itself is drawn at random below it.',
+    ),
 })
 
 const translationSchema = z.strictObject({

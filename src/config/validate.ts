@@ -60,6 +60,9 @@ export class Reporter {
   }
 }
 
+/** A file with more mistakes than this is no configuration; saying all of them would take longer than it helps. */
+const MAX_PROBLEMS = 1000
+
 /** Names that reach into the runtime's own objects; no key of a file may be one (promise J2). */
 const RESERVED = new Set(['__proto__', 'constructor', 'prototype'])
 
@@ -90,16 +93,22 @@ export function validate<Schema extends z.ZodType>(
   const resolved = resolveReferences(tree, node, environment, labels)
   // What is already said about a place is not said again in other words.
   const told = new Set(document.problems.map((problem) => problem.path))
-  for (const fault of resolved.faults) {
+  for (const fault of resolved.faults.slice(0, MAX_PROBLEMS)) {
     problems.push(reporter.problem(fault.path, fault.expected))
     removed.push(fault.path)
     told.add(pathText(fault.path))
   }
   const { value, issues } = parseWhatIsRight(schema, resolved.tree, removed)
-  for (const issue of issues)
+  for (const issue of issues.slice(0, MAX_PROBLEMS))
     if (issue.code === 'unrecognized_keys' || !told.has(pathText(issue.path as Path)))
       problems.push(...problemsOf(issue, resolved.tree, node, reporter))
-  return { problems, value, removed, reporter }
+  return { problems: shortened(problems, reporter), value, removed, reporter }
+}
+
+function shortened(problems: Problem[], reporter: Reporter): Problem[] {
+  if (problems.length < MAX_PROBLEMS) return problems
+  const expected = `fewer than ${MAX_PROBLEMS} problems; the rest of them is not shown`
+  return [...problems.slice(0, MAX_PROBLEMS), reporter.problem([], expected, { value: false })]
 }
 
 interface KeyFault {
@@ -121,7 +130,7 @@ function keyFaults(tree: Tree, root: SchemaNode, reporter: Reporter): KeyFault[]
         : names?.pattern !== undefined && !new RegExp(names.pattern, 'u').test(key)
           ? expectation(names)
           : undefined
-      if (expected !== undefined)
+      if (expected !== undefined && faults.length <= MAX_PROBLEMS)
         faults.push({ path: at, problem: reporter.problem(at, expected, { part: 'key', value: false }) })
       if (!RESERVED.has(key) && member !== undefined) visit(member, at)
     }
@@ -163,7 +172,9 @@ function faultyPaths(issue: Issue, tree: Tree): Path[] {
 function problemsOf(issue: Issue, tree: Tree, root: SchemaNode, reporter: Reporter): Problem[] {
   const path = issue.path as Path
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => unknownKey([...path, key], nodeAt(root, path), reporter))
+    return issue.keys
+      .slice(0, MAX_PROBLEMS)
+      .map((key) => unknownKey([...path, key], nodeAt(root, path), reporter))
   const node = nodeAt(root, path)
   const value = treeAt(tree, path)
   if (value === undefined) return [reporter.problem(path, expectation(node))]

@@ -27,6 +27,7 @@ export async function acceptCall(
   if (!client) throw new GatewayError('internal', `No client side for ${dialect}`)
   if (gateway.draining)
     throw new GatewayError('unavailable', 'The gateway is shutting down', { retryAfterSeconds: 5 })
+  checkInflight(gateway, snapshot.limits.maxInflight)
   checkHead(request.headers, snapshot.limits)
   const body = parseBody(await readBytes(request, snapshot.limits.maxBodyBytes))
   inbound.exchange.keepOpen()
@@ -54,6 +55,19 @@ export async function acceptCall(
     taps: [],
     targets: [],
   }
+}
+
+/** `limits.max_inflight`: the call itself counts already. */
+function checkInflight(gateway: Gateway, limit: number | undefined): void {
+  if (limit === undefined || gateway.active.count <= limit) return
+  throw new GatewayError(
+    'unavailable',
+    `This gateway serves ${limit} calls at a time (limits.max_inflight); try again`,
+    {
+      code: 'max_inflight',
+      retryAfterSeconds: 1,
+    },
+  )
 }
 
 function isTrue(header: string | null): boolean {

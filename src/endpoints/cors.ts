@@ -10,15 +10,12 @@ const loopback = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
 /**
  * The value for `access-control-allow-origin`, or undefined when the origin may not call. Without a configured list
- * any page may call when keys are asked for (a page cannot know one); in open mode only pages of this machine may,
- * so that no web site spends the owner's money through the owner's browser.
+ * only pages of this machine may: no keys are asked for yet, and no web site shall spend the owner's money through
+ * the owner's browser.
  */
 export function allowedOrigin(snapshot: Snapshot, origin: string): string | undefined {
   const { origins } = snapshot.server.cors
-  if (origins === undefined) {
-    if (snapshot.auth.mode !== 'open') return '*'
-    return loopback.test(origin) ? origin : undefined
-  }
+  if (origins === undefined) return loopback.test(origin) ? origin : undefined
   if (origins.includes('*')) return '*'
   return origins.includes(origin) ? origin : undefined
 }

@@ -1,3 +1,4 @@
+import { isAllowed } from '../config/resolve.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import { isObject, parseJson } from '../protocol/model/json.ts'
 import { findProvider } from '../providers/list.ts'
@@ -25,14 +26,13 @@ const fetched = new WeakMap<Snapshot, Map<string, { at: number; models: Promise<
  */
 export async function listedModels(gateway: Gateway): Promise<readonly ListedModel[]> {
   const snapshot = gateway.snapshot()
-  const { override, allow, block } = snapshot.modelList
+  const { override } = snapshot.modelList
   const all = override
     ? override.map(overridden)
     : [...configured(snapshot), ...(await passedThrough(gateway, snapshot))]
   const seen = new Set<string>()
   return all.filter((model) => {
-    if (seen.has(model.id) || (allow.length > 0 && !allow.includes(model.id)) || block.includes(model.id))
-      return false
+    if (seen.has(model.id) || !isAllowed(model.id, snapshot.modelList)) return false
     seen.add(model.id)
     return true
   })

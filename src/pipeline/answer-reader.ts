@@ -2,7 +2,7 @@ import { GatewayError } from '../protocol/model/error.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
 import type { Frame, Machine } from '../protocol/model/machine.ts'
 import type { ByteSource } from '../upstream/source.ts'
-import { type FrameBatch, SseFramer } from '../upstream/sse.ts'
+import { type FrameBatch, type PlacedFrame, SseFramer } from '../upstream/sse.ts'
 
 /** What one upstream read gave: its events, and the frames they came from when they came over HTTP. */
 export interface AnswerBatch {
@@ -25,12 +25,32 @@ export function toGatewayError(thrown: unknown): GatewayError {
   return new GatewayError('internal', 'The gateway met an internal error', { cause: thrown })
 }
 
+/**
+ * A batch whose frame `at` brought an error. When the upstream said it, its frame passes as it came; when we found the
+ * frame wrong, it is left out: a client could not read it either, and would never reach the error behind it.
+ */
+function failedBatch(
+  events: AnswerEvent[],
+  error: GatewayError,
+  frames: FrameBatch,
+  at: PlacedFrame,
+): AnswerBatch {
+  if (error.details.upstream !== undefined) return { events, frames, errorInFrames: true }
+  const text = frames.text.slice(0, at.start)
+  const before = { frames: frames.frames.filter((frame) => frame.start < at.start), text }
+  return { events, frames: { ...before, bytes: Buffer.from(text) } }
+}
+
 function isTerminal(event: AnswerEvent): boolean {
   return event.type === 'answer-end' || event.type === 'answer-error'
 }
 
-/** How long bytes after the protocol's own end are waited for, so that the connection can be used again. */
+/**
+ * How long, and how many, bytes after the protocol's own end are read, so that the connection can be used again. An
+ * upstream that goes on and on is left.
+ */
 const TRAILING_MILLISECONDS = 1_000
+const TRAILING_BYTES = 64 * 1024
 
 /** Reads a stream of server-sent events. */
 export class SseAnswerReader implements AnswerReader {
@@ -39,6 +59,9 @@ export class SseAnswerReader implements AnswerReader {
   readonly #framer = new SseFramer()
   #terminal = false
   #over = false
+  /** When the protocol's own end came. */
+  #terminalAt = 0
+  #trailingBytes = 0
 
   constructor(source: ByteSource, decoder: Machine<Frame, AnswerEvent>) {
     this.#source = source
@@ -49,10 +72,11 @@ export class SseAnswerReader implements AnswerReader {
     if (this.#over) return undefined
     try {
       const bytes = this.#terminal ? await this.#trailing() : await this.#source.read()
+      if (this.#over) return undefined
       if (bytes === undefined) return this.#end()
       return this.#decode(this.#framer.push(bytes))
     } catch (thrown) {
-      return this.#fail(thrown)
+      return this.#over ? undefined : this.#fail(thrown)
     }
   }
 
@@ -69,7 +93,10 @@ export class SseAnswerReader implements AnswerReader {
         events.push(event)
         if (isTerminal(event)) {
           this.#terminal = true
-          return { events, frames, errorInFrames: event.type === 'answer-error' }
+          this.#terminalAt = performance.now()
+          return event.type === 'answer-error'
+            ? failedBatch(events, event.error, frames, frame)
+            : { events, frames }
         }
       }
     }
@@ -96,12 +123,15 @@ export class SseAnswerReader implements AnswerReader {
   async #trailing(): Promise<Uint8Array | undefined> {
     let timer: ReturnType<typeof setTimeout> | undefined
     const patience = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), TRAILING_MILLISECONDS)
+      const left = this.#terminalAt + TRAILING_MILLISECONDS - performance.now()
+      timer = setTimeout(() => resolve(undefined), Math.max(0, left))
     })
     const bytes = await Promise.race([this.#source.read(), patience])
     clearTimeout(timer)
-    if (bytes === undefined) this.#source.cancel()
-    return bytes
+    this.#trailingBytes += bytes?.length ?? 0
+    if (bytes !== undefined && this.#trailingBytes <= TRAILING_BYTES) return bytes
+    this.#source.cancel()
+    return undefined
   }
 }
 
@@ -128,7 +158,7 @@ export class WholeAnswerReader implements AnswerReader {
 export class LocalAnswerReader implements AnswerReader {
   readonly #iterator: AsyncIterator<AnswerEvent[]>
   readonly #controller: AbortController
-  #terminal = false
+  #over = false
 
   constructor(batches: AsyncIterable<AnswerEvent[]>, controller: AbortController) {
     this.#iterator = batches[Symbol.asyncIterator]()
@@ -136,31 +166,34 @@ export class LocalAnswerReader implements AnswerReader {
   }
 
   async next(): Promise<AnswerBatch | undefined> {
-    if (this.#terminal) return undefined
+    if (this.#over) return undefined
     try {
       const { value, done } = await this.#iterator.next()
-      if (done) {
-        this.#terminal = true
-        return {
-          events: [
-            {
-              type: 'answer-error',
-              error: new GatewayError('upstream_invalid', 'The model ended without finishing'),
-            },
-          ],
-        }
-      }
-      this.#terminal = value.some(isTerminal)
+      if (this.#over) return undefined
+      if (done) return this.#fail(new GatewayError('upstream_invalid', 'The model ended without finishing'))
+      if (value.some(isTerminal)) this.#finish()
       return { events: value }
     } catch (thrown) {
-      this.#terminal = true
-      return { events: [{ type: 'answer-error', error: toGatewayError(thrown) }] }
+      return this.#over ? undefined : this.#fail(toGatewayError(thrown))
     }
   }
 
   cancel(): void {
-    this.#controller.abort()
+    if (this.#over) return
     // A generator that never started has no `finally` to run: the signal is what ends the work.
+    this.#controller.abort()
+    this.#finish()
+  }
+
+  #fail(error: GatewayError): AnswerBatch {
+    this.#controller.abort()
+    this.#finish()
+    return { events: [{ type: 'answer-error', error }] }
+  }
+
+  /** Lets the generator's `finally` run: nobody asks it for more. */
+  #finish(): void {
+    this.#over = true
     void this.#iterator.return?.().catch(() => {})
   }
 }

@@ -35,8 +35,22 @@ export class AnswerStream implements StreamBody {
     this.#renderer = renderer
   }
 
-  /** Reads up to the first content; throws the upstream's error when there is none. */
+  /**
+   * Reads up to the first content; throws the upstream's error when there is none, and the renderer's when the first
+   * content cannot be shown. The upstream is closed then.
+   */
   async open(): Promise<this> {
+    try {
+      await this.#untilContent()
+      return this
+    } catch (thrown) {
+      this.#over = true
+      this.#reader.cancel()
+      throw thrown
+    }
+  }
+
+  async #untilContent(): Promise<void> {
     const seen: AnswerEvent[] = []
     for (;;) {
       const batch = await this.#reader.next()
@@ -50,7 +64,7 @@ export class AnswerStream implements StreamBody {
       this.#tap(seen)
       this.#call.record.firstByteMs ??= performance.now() - this.#call.startedAt
       this.#conclude(batch)
-      return this
+      return
     }
   }
 
@@ -60,25 +74,31 @@ export class AnswerStream implements StreamBody {
       if (held !== undefined) return held
       if (this.#over) return undefined
       const batch = await this.#reader.next()
+      if (this.#over) return undefined
       if (batch === undefined) return this.#finish()
       this.#tap(batch.events)
-      this.#hold(batch)
+      this.#show(batch)
       this.#conclude(batch)
     }
   }
 
   cancel(): void {
+    this.#held = []
     if (this.#over) return
     this.#over = true
     this.#reader.cancel()
     this.#call.record.endedBy ??= 'client'
   }
 
-  /** Renders a batch; a renderer that fails turns the batch into an error. */
   #hold(batch: AnswerBatch): void {
+    const rendered = this.#renderer.render(batch)
+    if (rendered !== undefined) this.#held.push(rendered)
+  }
+
+  /** Once the client has seen something, a renderer that fails is an error inside the stream. */
+  #show(batch: AnswerBatch): void {
     try {
-      const rendered = this.#renderer.render(batch)
-      if (rendered !== undefined) this.#held.push(rendered)
+      this.#hold(batch)
     } catch (thrown) {
       batch.errorInFrames = false
       batch.events.push({ type: 'answer-error', error: toGatewayError(thrown) })

@@ -1,9 +1,14 @@
 import { GatewayError } from '../protocol/model/error.ts'
 
-/** Where the value of one top-level member stands in the body, in bytes; `end` is exclusive. */
-export interface MemberSpan {
+interface Span {
   start: number
   end: number
+}
+
+/** Where the value of one top-level member stands in the body, in bytes; `end` is exclusive. */
+export interface MemberSpan extends Span {
+  /** The values of the same key before this one: `JSON.parse` takes the last, other parsers may not. */
+  earlier?: Span[]
 }
 
 export interface JsonLimits {
@@ -38,14 +43,25 @@ function checkCount(commas: number, inObject: boolean, limits: JsonLimits): void
   if (!inObject && commas >= limits.items) throw refuse(`an array with more than ${limits.items} items`)
 }
 
+/** Strings are read byte by byte up to this length; the rest of longer ones is searched, which is faster. */
+const SHORT_STRING_BYTES = 32
+
 /** The index of the quote that closes the string opened at `open`, or -1. */
 function closingQuote(bytes: Buffer, open: number): number {
-  for (let end = bytes.indexOf(QUOTE, open + 1); end !== -1; end = bytes.indexOf(QUOTE, end + 1)) {
+  let at = open + 1
+  for (;;) {
+    const near = Math.min(at + SHORT_STRING_BYTES, bytes.length)
+    for (; at < near; at += 1) {
+      if (bytes[at] === QUOTE) return at
+      if (bytes[at] === BACKSLASH) at += 1
+    }
+    const quote = bytes.indexOf(QUOTE, at)
+    if (quote === -1) return -1
     let slashes = 0
-    while (bytes[end - 1 - slashes] === BACKSLASH) slashes += 1
-    if (slashes % 2 === 0) return end
+    while (quote - slashes > at && bytes[quote - 1 - slashes] === BACKSLASH) slashes += 1
+    if (slashes % 2 === 0) return quote
+    at = quote + 1
   }
-  return -1
 }
 
 /**
@@ -62,10 +78,17 @@ export function scanJson(body: Uint8Array, limits: JsonLimits = jsonLimits): Map
   let depth = 0
   let values = 0
   let key: string | undefined
-  let lastString: [number, number] = [0, 0]
+  let lastString: [number, number] | undefined
   let valueStart = 0
   const close = (end: number): void => {
-    if (key !== undefined) members.set(key, trim(bytes, valueStart, end))
+    if (key === undefined) return
+    const span = trim(bytes, valueStart, end)
+    const known = members.get(key)
+    if (known) {
+      const { earlier = [], ...last } = known
+      earlier.push(last)
+      members.set(key, { ...span, earlier })
+    } else members.set(key, span)
     key = undefined
   }
   for (let at = 0; at < bytes.length; at += 1) {
@@ -79,7 +102,10 @@ export function scanJson(body: Uint8Array, limits: JsonLimits = jsonLimits): Map
       }
       case COLON:
         if (depth === 1 && key === undefined) {
-          key = keyAt(bytes, lastString)
+          key = lastString && keyAt(bytes, lastString)
+          // Not JSON: the parser will stop here too. Each key is read once, or a long one could be read for ever.
+          if (key === undefined) return members
+          lastString = undefined
           valueStart = at + 1
         }
         break
@@ -119,7 +145,7 @@ function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-function trim(bytes: Buffer, start: number, end: number): MemberSpan {
+function trim(bytes: Buffer, start: number, end: number): Span {
   while (start < end && isSpace(bytes[start])) start += 1
   while (end > start && isSpace(bytes[end - 1])) end -= 1
   return { start, end }
@@ -138,7 +164,7 @@ export function replaceMembers(
   let added = ''
   for (const [key, text] of replacements) {
     const span = members.get(key)
-    if (span) edits.push({ ...span, text })
+    if (span) for (const { start, end } of [...(span.earlier ?? []), span]) edits.push({ start, end, text })
     else added += `,${JSON.stringify(key)}:${text}`
   }
   if (added !== '') {

@@ -1,5 +1,6 @@
 import type { StreamEncoder } from '../protocol/dialects/dialect.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
+import { parseJson } from '../protocol/model/json.ts'
 import type { FrameBatch } from '../upstream/sse.ts'
 import type { AnswerBatch } from './answer-reader.ts'
 
@@ -38,32 +39,31 @@ export interface PassThroughOptions {
 export class PassThroughRenderer implements Renderer {
   readonly passesErrors = true
   readonly #options: PassThroughOptions
-  #needles: readonly string[] | undefined
-  #instead = ''
+  readonly #instead: string
+  /** Names the upstream gave itself that are not the client's; rewriting begins with the first. */
+  readonly #names = new Set<string>()
   #renamed = false
 
   constructor(options: PassThroughOptions) {
     this.#options = options
+    this.#instead = JSON.stringify(options.model)
   }
 
   render(batch: AnswerBatch): string | Uint8Array | undefined {
     const { frames } = batch
     if (!frames || frames.bytes.length === 0) return undefined
     this.#learn(batch.events)
-    const renames = this.#needles !== undefined && !(this.#renamed && !this.#options.modelInEveryEvent)
+    const renames = this.#names.size > 0 && (this.#options.modelInEveryEvent || !this.#renamed)
     const hides = this.#options.hideUsage && frames.frames.some((frame) => isUsageOnly(frame.data))
-    return renames || hides ? this.#rewrite(frames, renames) : frames.bytes
+    if (!renames && !hides) return frames.bytes
+    const text = this.#rewrite(frames, renames)
+    return text === '' ? undefined : text
   }
 
   #learn(events: readonly AnswerEvent[]): void {
-    if (this.#needles !== undefined) return
-    for (const event of events) {
-      if (event.type !== 'answer-start' || event.model === undefined || event.model === this.#options.model)
-        continue
-      const name = JSON.stringify(event.model)
-      this.#needles = [`"model":${name}`, `"model": ${name}`]
-      this.#instead = `"model":${JSON.stringify(this.#options.model)}`
-    }
+    for (const event of events)
+      if (event.type === 'answer-start' && event.model !== undefined && event.model !== this.#options.model)
+        this.#names.add(event.model)
   }
 
   #rewrite(batch: FrameBatch, renames: boolean): string {
@@ -79,21 +79,32 @@ export class PassThroughRenderer implements Renderer {
     return text + batch.text.slice(from)
   }
 
-  /**
-   * The needle cannot occur inside a JSON string, where its quotes would be escaped. Only the first is replaced:
-   * deeper ones belong to content.
-   */
+  /** Replaces the answer's own name; members called `model` deeper inside content stay. */
   #rename(event: string): string {
     if (this.#renamed && !this.#options.modelInEveryEvent) return event
-    for (const needle of this.#needles ?? []) {
-      const at = event.indexOf(needle)
-      if (at === -1) continue
+    for (const match of event.matchAll(modelMember)) {
+      const value = match[1] as string
+      const end = match.index + match[0].length
+      if (!this.#isOwn(event.slice(0, match.index), value)) continue
       this.#renamed = true
-      return event.slice(0, at) + this.#instead + event.slice(at + needle.length)
+      return event.slice(0, end - value.length) + this.#instead + event.slice(end)
     }
     return event
   }
+
+  /** A name the upstream gave itself, or (where every event has one) whatever stands beside the other first members. */
+  #isOwn(before: string, value: string): boolean {
+    if (this.#names.has(parseJson(value) as string)) return true
+    return (
+      this.#options.modelInEveryEvent &&
+      before.lastIndexOf('{') === before.indexOf('{') &&
+      !before.includes('[')
+    )
+  }
 }
+
+/** A member `model` with a string. It cannot stand inside a JSON string, where its quotes would be escaped. */
+const modelMember = /"model"\s*:\s*("(?:[^"\\]|\\.)*")/g
 
 /** The last event of chat completions' `include_usage`: no choices, only usage. */
 function isUsageOnly(data: string): boolean {

@@ -34,7 +34,7 @@ export interface Child {
 }
 
 /** The variable that marks a child and all it starts, also what leaves its group (`setsid`, a double fork). */
-export const markVariable = 'XJP_PROCESS'
+const markVariable = 'XJP_PROCESS'
 
 /** One guard for the whole gateway, started with the first child. */
 const guard = new ProcessGuard((command, environment) => {

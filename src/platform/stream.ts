@@ -17,12 +17,12 @@ export interface WriterHooks {
   onOpen(writer: StreamWriter): void
 }
 
-/** The runtime's stream that hands bytes to the socket without a queue of its own. */
-interface DirectController {
-  write(chunk: string | Uint8Array): number | Promise<number>
-  flush(): number | Promise<number>
-  close(): void
-}
+/**
+ * The runtime's stream that hands bytes to the socket without a queue of its own. `write` takes the chunk in any case;
+ * it gives a promise when the socket is full (resolved when there is room, or when the client is gone) and 0 when the
+ * client is gone. Neither throws for that.
+ */
+type DirectController = Pick<ReadableStreamDirectController, 'write' | 'flush' | 'close'>
 
 const TICK_MILLISECONDS = 500
 const open = new Set<Writer>()
@@ -33,21 +33,16 @@ class Writer implements StreamWriter {
   readonly #body: Pulled
   readonly #hooks: WriterHooks
   readonly #controller: DirectController
-  readonly #over: () => void
-  readonly ended: Promise<void>
   #lastWrite = performance.now()
   #bytes = 0
   #closed = false
+  /** The socket is full: a slow client hears nothing new, and needs no heartbeat. */
+  #stalled = false
 
   constructor(body: Pulled, hooks: WriterHooks, controller: DirectController) {
     this.#body = body
     this.#hooks = hooks
     this.#controller = controller
-    let over = (): void => {}
-    this.ended = new Promise((resolve) => {
-      over = resolve
-    })
-    this.#over = over
     open.add(this)
     ticker ??= setInterval(() => {
       const now = performance.now()
@@ -58,40 +53,36 @@ class Writer implements StreamWriter {
 
   async run(): Promise<void> {
     try {
-      for (;;) {
+      while (!this.#closed) {
         const chunk = await this.#body.next()
         if (chunk === undefined || this.#closed) break
-        const flushed = this.#write(chunk)
-        // A slow client: wait until the socket took it, so that no more is read from the upstream meanwhile.
-        if (flushed instanceof Promise) await flushed
+        const room = this.#write(chunk)
+        // A slow client: nothing more is read from the upstream until the socket took this.
+        if (room !== undefined) await this.#waitFor(room)
       }
       this.close(false)
     } catch {
-      // The socket is gone: writing to it throws.
       this.close(true)
     }
   }
 
   beat(now: number): void {
-    if (now - this.#lastWrite < this.#hooks.keepAliveMs) return
-    try {
-      void this.#write(this.#hooks.keepAlive)
-    } catch {
-      this.close(true)
-    }
+    if (this.#stalled || now - this.#lastWrite < this.#hooks.keepAliveMs) return
+    const room = this.#write(this.#hooks.keepAlive)
+    if (room !== undefined) void this.#waitFor(room)
   }
 
   finish(last: string): void {
     if (this.#closed) return
-    try {
-      void this.#write(last)
-    } finally {
-      this.#body.cancel()
-      this.close(false)
-    }
+    this.#write(last)
+    this.#end(false, true)
   }
 
   close(clientLeft: boolean): void {
+    this.#end(clientLeft, clientLeft)
+  }
+
+  #end(clientLeft: boolean, cancels: boolean): void {
     if (this.#closed) return
     this.#closed = true
     open.delete(this)
@@ -99,21 +90,31 @@ class Writer implements StreamWriter {
       clearInterval(ticker)
       ticker = undefined
     }
-    if (clientLeft) this.#body.cancel()
-    try {
-      this.#controller.close()
-    } catch {
-      // Closed by the other side already.
-    }
+    if (cancels) this.#body.cancel()
+    this.#controller.close()
     this.#hooks.onEnd(this.#bytes, clientLeft)
-    this.#over()
   }
 
-  #write(chunk: string | Uint8Array): number | Promise<number> {
+  async #waitFor(room: Promise<number>): Promise<void> {
+    this.#stalled = true
+    await room
+    this.#stalled = false
     this.#lastWrite = performance.now()
+  }
+
+  /** A promise when the socket is full. */
+  #write(chunk: string | Uint8Array): Promise<number> | undefined {
+    if (chunk.length === 0) return undefined
+    this.#lastWrite = performance.now()
+    const taken = this.#controller.write(chunk)
+    if (taken === 0) {
+      this.close(true)
+      return undefined
+    }
     this.#bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length
-    this.#controller.write(chunk)
-    return this.#controller.flush()
+    const flushed = this.#controller.flush()
+    if (taken instanceof Promise) return taken
+    return flushed instanceof Promise ? flushed : undefined
   }
 }
 
@@ -124,12 +125,12 @@ export function streamResponse(
   hooks: WriterHooks,
 ): Response {
   let writer: Writer | undefined
-  const source = {
-    type: 'direct' as const,
-    async pull(controller: DirectController): Promise<void> {
+  const source: Bun.DirectUnderlyingSource = {
+    type: 'direct',
+    // Called once; the stream then stays open until the writer closes it.
+    pull(controller) {
       writer = new Writer(body, hooks, controller)
       void writer.run()
-      await writer.ended
     },
     cancel(): void {
       if (writer) writer.close(true)
@@ -139,5 +140,6 @@ export function streamResponse(
       }
     },
   }
-  return new Response(new ReadableStream(source as unknown as UnderlyingDefaultSource), init)
+  // The DOM's types do not know the kind `direct`.
+  return new Response(new ReadableStream(source as object), init)
 }

@@ -45,5 +45,6 @@ function checkImages(call: Call): void {
 
 function isImage(block: Block): boolean {
   if (block.type === 'tool-result') return block.content.some(isImage)
-  return block.type === 'media' && block.kind === 'image'
+  if (block.type !== 'media') return false
+  return block.kind === 'image' || (block.source.type === 'blocks' && block.source.blocks.some(isImage))
 }

@@ -282,7 +282,7 @@ describe('others over chat completions', () => {
     [
       'deepseek',
       'deepseek-reasoner',
-      { reasoningStyle: 'none', reasoningByDefault: true, reasoningReplay: 'tool-turns' },
+      { reasoningStyle: 'none', reasoningByDefault: true, reasoningReplay: 'always' },
     ],
     [
       'together',
@@ -330,7 +330,7 @@ describe('others over chat completions', () => {
       { reasoningStyle: 'none', topK: false, logprobs: false, images: false },
     ],
     ['groq', 'meta-llama/llama-4-scout-17b-16e-instruct', { images: true }],
-    ['groq', 'qwen/qwen3-32b', { reasoningStyle: 'effort', efforts: [], reasoningOff: true }],
+    ['groq', 'qwen/qwen3-32b', { reasoningStyle: 'effort', efforts: ['none'], reasoningOff: true }],
     [
       'xai',
       'grok-4',
@@ -374,11 +374,13 @@ describe('others over chat completions', () => {
     [
       'openrouter',
       'anthropic/claude-3.5-sonnet',
-      { cacheMarks: 'none', reasoningStyle: 'reasoning-object', video: true },
+      { cacheMarks: 'cache-control', reasoningStyle: 'reasoning-object', video: true },
     ],
     ['openrouter', 'moonshotai/kimi-k2.6', { forcedToolChoice: false, reasoningStyle: 'reasoning-object' }],
     ['openrouter', 'google/gemini-2.5-flash', { cacheMarks: 'cache-control', reasoningReplay: 'signed' }],
-    ['openrouter', 'z-ai/glm-4.6', { reasoningReplay: 'tool-turns' }],
+    ['openrouter', 'z-ai/glm-4.6', { reasoningReplay: 'tool-turns', reasoningOff: true }],
+    ['openrouter', 'deepseek/deepseek-v4', { reasoningReplay: 'always', reasoningOff: true }],
+    ['together', 'deepseek-ai/DeepSeek-V4', { reasoningStyle: 'none', reasoningOff: false }],
     [
       'openrouter',
       'qwen/qwen3-30b-a3b-instruct-2507',

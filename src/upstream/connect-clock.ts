@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { isProxied } from './proxy.ts'
 
 /** An origin that answered this recently is not probed. */
 const TRUST_MILLISECONDS = 60_000
@@ -9,7 +10,8 @@ const lastAnswer = new Map<string, number>()
  * The runtime's `fetch` does not say when its connection stands, so the connect clock is kept by a probe: when an
  * origin that has not answered lately is silent for half the connect time, a second connection is tried with the
  * other half. `onUnreachable` is called when that does not come to stand in time. A refused connection is left to
- * `fetch`, which reports it itself.
+ * `fetch`, which reports it itself. Behind a proxy nothing is probed: only the proxy knows whether the origin is there,
+ * and the first-byte clock remains.
  */
 export class ConnectClock {
   readonly #url: URL
@@ -20,8 +22,8 @@ export class ConnectClock {
   constructor(url: URL, milliseconds: number, onUnreachable: () => void) {
     this.#url = url
     this.#onUnreachable = onUnreachable
-    if (performance.now() - (lastAnswer.get(url.origin) ?? Number.NEGATIVE_INFINITY) < TRUST_MILLISECONDS)
-      return
+    const silence = performance.now() - (lastAnswer.get(url.origin) ?? Number.NEGATIVE_INFINITY)
+    if (silence < TRUST_MILLISECONDS || isProxied(url)) return
     this.#timer = setTimeout(() => this.#probe(milliseconds / 2), milliseconds / 2)
   }
 

@@ -5,7 +5,7 @@ import { metadataGrant } from './google/metadata.ts'
 import { type GoogleOutside, type Grant, type Granter, refused } from './google/outside.ts'
 import { TokenCache } from './google/token-cache.ts'
 
-export type { FetchInit, FetchJson, GoogleOutside } from './google/outside.ts'
+export type { FetchJson, GoogleOutside } from './google/outside.ts'
 
 /**
  * Google access tokens (protocol.md §5.3): the one given in the settings, else the configured credentials file,

@@ -31,5 +31,7 @@ async function readTextFile(path: string): Promise<string | undefined> {
 
 /** Google credentials over the gateway's own way out. */
 export function googleServices(environment: Readonly<Record<string, string | undefined>>): Services {
-  return { googleTokens: createGoogleTokens({ fetchJson, now: Date.now, readFile: readTextFile, environment }) }
+  return {
+    googleTokens: createGoogleTokens({ fetchJson, now: Date.now, readFile: readTextFile, environment }),
+  }
 }

@@ -2,7 +2,9 @@ import { GatewayError } from '../protocol/model/error.ts'
 import { ConnectClock } from './connect-clock.ts'
 import { decodedSource } from './content-encoding.ts'
 import { Deadline, type Timeouts, timeoutError } from './deadline.ts'
+import { clientClosed, codeOf, failureBeforeAnswer, failureInAnswer } from './failure.ts'
 import type { ByteSource } from './source.ts'
+import { rememberAnswer, wasStale } from './stale-connection.ts'
 
 export interface UpstreamRequest {
   url: string
@@ -27,18 +29,10 @@ export type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>
  * clocks are kept, and the connection closes when the client leaves. Throws `GatewayError`s only.
  */
 export const send: Send = async (request) => {
-  const exchange = new Exchange(request)
+  const url = parseUrl(request.url)
+  const exchange = new Exchange(request, url)
   try {
-    const response = await fetch(request.url, {
-      method: request.method,
-      headers: request.headers,
-      ...(request.body === undefined ? {} : { body: request.body as BodyInit }),
-      redirect: 'manual',
-      signal: exchange.signal,
-      decompress: false,
-      // Our own clocks are kept instead.
-      timeout: false,
-    } as RequestInit)
+    const response = await begin(request, `${request.method} ${url.origin}${url.pathname}`, exchange.signal)
     exchange.answered()
     return {
       status: response.status,
@@ -47,8 +41,44 @@ export const send: Send = async (request) => {
     }
   } catch (thrown) {
     exchange.over()
-    throw exchange.timedOut ?? (thrown instanceof GatewayError ? thrown : connectionError(thrown, request))
+    throw exchange.reason(thrown) ?? failureBeforeAnswer(thrown, url.host)
   }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new GatewayError(
+    'internal',
+    "The upstream's address is not an http or https URL: check the provider's base URL",
+  )
+}
+
+/** One request; once more on a fresh connection when the kept one was dead. */
+async function begin(request: UpstreamRequest, place: string, signal: AbortSignal): Promise<Response> {
+  const startedAt = performance.now()
+  try {
+    const response = await fetchOnce(request, signal, true)
+    if (response.ok) rememberAnswer(place, performance.now() - startedAt)
+    return response
+  } catch (thrown) {
+    if (signal.aborted || !wasStale(place, codeOf(thrown), performance.now() - startedAt)) throw thrown
+    return fetchOnce(request, signal, false)
+  }
+}
+
+function fetchOnce(request: UpstreamRequest, signal: AbortSignal, keepalive: boolean): Promise<Response> {
+  return fetch(request.url, {
+    method: request.method,
+    headers: request.headers,
+    ...(request.body === undefined ? {} : { body: request.body as BodyInit }),
+    redirect: 'manual',
+    signal,
+    keepalive,
+    decompress: false,
+    // Our own clocks are kept instead.
+    timeout: false,
+  } as RequestInit)
 }
 
 /** The clocks and the two ends' wishes to leave, for one request and its answer. */
@@ -58,14 +88,14 @@ class Exchange {
   readonly #leave = (): void => this.#controller.abort()
   readonly deadline: Deadline
   readonly #connectClock: ConnectClock | undefined
-  timedOut: GatewayError | undefined
+  #timedOut: GatewayError | undefined
 
-  constructor(request: UpstreamRequest) {
+  constructor(request: UpstreamRequest, url: URL) {
     this.#request = request
     this.deadline = new Deadline(request.timeouts, (error) => this.#timeOut(error))
     const { connectMs } = request.timeouts
     if (connectMs !== undefined)
-      this.#connectClock = new ConnectClock(new URL(request.url), connectMs, () =>
+      this.#connectClock = new ConnectClock(url, connectMs, () =>
         this.#timeOut(timeoutError('connect', connectMs)),
       )
     if (request.signal.aborted) this.#controller.abort()
@@ -91,8 +121,14 @@ class Exchange {
     this.#request.signal.removeEventListener('abort', this.#leave)
   }
 
+  /** Why we ended it ourselves; undefined when the connection failed by itself. */
+  reason(thrown: unknown): GatewayError | undefined {
+    if (thrown instanceof GatewayError) return thrown
+    return this.#timedOut ?? (this.#request.signal.aborted ? clientClosed(thrown) : undefined)
+  }
+
   #timeOut(error: GatewayError): void {
-    this.timedOut ??= error
+    this.#timedOut ??= error
     this.#controller.abort()
   }
 }
@@ -119,7 +155,7 @@ class FetchSource implements ByteSource {
       return value
     } catch (thrown) {
       this.#exchange.over()
-      throw this.#exchange.timedOut ?? brokenError(thrown)
+      throw this.#exchange.reason(thrown) ?? failureInAnswer(thrown)
     }
   }
 
@@ -132,48 +168,4 @@ class FetchSource implements ByteSource {
     this.#exchange.over()
     return undefined
   }
-}
-
-function codeOf(thrown: unknown): string {
-  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
-}
-
-/** Failures where no request can have reached the upstream: another attempt repeats nothing. */
-const beforeSending = new Set([
-  'ConnectionRefused',
-  'ECONNREFUSED',
-  'FailedToOpenSocket',
-  'ENOTFOUND',
-  'DNSLookupFailed',
-])
-
-function connectionError(thrown: unknown, request: UpstreamRequest): GatewayError {
-  if (request.signal.aborted)
-    return new GatewayError('client_closed', 'The client closed the connection', { cause: thrown })
-  const code = codeOf(thrown)
-  const { host } = new URL(request.url)
-  if (beforeSending.has(code))
-    return new GatewayError('upstream_failed', `No connection to ${host} could be made (${code})`, {
-      code: 'connection_failed',
-      cause: thrown,
-    })
-  return new GatewayError(
-    'upstream_failed',
-    `The connection to ${host} was lost before an answer came (${code || 'unknown reason'})`,
-    {
-      code: 'connection_lost',
-      cause: thrown,
-    },
-  )
-}
-
-function brokenError(thrown: unknown): GatewayError {
-  return new GatewayError(
-    'upstream_failed',
-    'The upstream broke the connection in the middle of its answer',
-    {
-      code: 'upstream_ended_early',
-      cause: thrown,
-    },
-  )
 }

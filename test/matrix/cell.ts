@@ -1,4 +1,3 @@
-import { expect } from 'bun:test'
 import type { Ask, Client, Mode, Seen, Session } from '../rig/clients/ask.ts'
 import type { Entry } from '../rig/ledger.ts'
 import type { Upstream } from '../rig/upstream.ts'
@@ -51,9 +50,7 @@ export function opening(cell: Cell, marks: string): { type: 'text'; text: string
 export async function ask(cell: Cell, marks: string, wishes: Partial<Ask> = {}): Promise<Seen> {
   const session = open(cell, wishes)
   session.user(opening(cell, marks))
-  const seen = await session.send(cell.mode)
-  expect(seen.model).toBe(modelOf(cell))
-  return seen
+  return session.send(cell.mode)
 }
 
 export function entries(cell: Cell): Entry[] {

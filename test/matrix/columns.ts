@@ -1,3 +1,5 @@
+import type { Client } from '../rig/clients/ask.ts'
+
 /** The upstreams of the matrix: one column each. */
 export interface Column {
   /** Heading of the table. */
@@ -6,6 +8,8 @@ export interface Column {
   model: string
   /** Other models for single rows, by name of the scenario. */
   models?: Readonly<Record<string, string>>
+  /** The client that speaks this upstream's own dialect, if any: its bytes pass, and the vendor itself refuses. */
+  ownClient?: Client['name']
   /** The answer shows the model's thinking. */
   showsThinking: boolean
   /** What the upstream says about the state of the turn before: its own came back, or it keeps none. */
@@ -17,8 +21,8 @@ export interface Column {
   /** The wire says why it refused. */
   explainsRefusals: boolean
   /**
-   * What this upstream cannot take, by name of the scenario: the gateway itself must answer 400 and name `field`,
-   * and nothing may reach the upstream.
+   * What this upstream cannot take, by name of the scenario. The gateway itself must answer 400 and name the field,
+   * before it calls anybody; a client of the upstream's own dialect gets the vendor's own 400.
    */
   lacks: Readonly<Record<string, Lack>>
 }
@@ -28,14 +32,19 @@ export interface Lack {
   field: RegExp
   /** For the table. */
   why: string
+  /** Only for this client; the other gets what it asked for, in another way. */
+  client?: Client['name']
 }
 
 const oneAnswer: Lack = { field: /\bn\b/, why: 'one answer only' }
 const noAudio: Lack = { field: /messages\[0\]\.content\[1\]/, why: 'no audio input' }
-const noImages: Lack = { field: /messages\[0\]\.content\[1\]|messages\[2\]/, why: 'no images' }
+const noImages: Lack = { field: /messages\[\d\]\.content/, why: 'no images' }
+const noAddresses: Lack = { field: /messages\[0\]\.content\[1\]/, why: 'no addresses: send base64' }
+const noSchema: Lack = { field: /response_format/, why: 'no schemas', client: 'openai' }
 const noDocuments: Lack = { field: /messages\[0\]\.content\[1\]/, why: 'no documents' }
 
 const claude = {
+  ownClient: 'anthropic',
   showsThinking: true,
   state: 'own',
   reportsCacheWrites: true,
@@ -52,6 +61,7 @@ const gemini = {
 } as const
 
 const chat = {
+  ownClient: 'openai',
   state: 'missing',
   reportsCacheWrites: true,
   reportsStopSequence: false,
@@ -79,7 +89,7 @@ export const columns: readonly Column[] = [
     ...claude,
     name: 'Vertex Claude',
     model: 'vertex/claude-sonnet-4-5@20250929',
-    lacks: { 'two answers (n = 2)': oneAnswer, 'audio input': noAudio },
+    lacks: { 'two answers (n = 2)': oneAnswer, 'audio input': noAudio, 'image (URL)': noAddresses },
   },
   {
     ...chat,
@@ -111,6 +121,9 @@ export const columns: readonly Column[] = [
       'image (base64)': noImages,
       'image (URL)': noImages,
       'document (PDF)': noDocuments,
+      'document (text)': { ...noDocuments, client: 'openai' },
+      'tool result with an image': noImages,
+      'structured output': noSchema,
     },
   },
 ]

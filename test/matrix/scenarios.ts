@@ -11,7 +11,7 @@ import {
   USAGE_BILL,
 } from '../rig/scene/scenes.ts'
 import { allMedia, type Media } from '../rig/wire/conversation.ts'
-import { ask, type Cell, entries, finish, open, opening, received } from './cell.ts'
+import { ask, type Cell, entries, finish, modelOf, open, opening, received } from './cell.ts'
 
 /** One row of the matrix. `run` throws when the cell is red. */
 export interface Scenario {
@@ -89,6 +89,12 @@ export const scenarios: readonly Scenario[] = [
       expect(seen.text).toBe(PLAIN_TEXT)
       expect(seen.finish).toBe(finish(cell, 'stop'))
       expect(seen.usage?.output).toBe(entries(cell)[0]?.bill?.output)
+    },
+  },
+  {
+    name: 'the model name asked for',
+    run: async (cell) => {
+      expect((await ask(cell, '[scene:text]')).model).toBe(modelOf(cell))
     },
   },
   { name: 'text in many scripts', run: (cell) => expectText(cell, '[scene:unicode]', UNICODE_TEXT) },
@@ -230,6 +236,18 @@ export const scenarios: readonly Scenario[] = [
       await session.send(cell.mode)
       expect(allMedia(received(cell))).toMatchObject([{ kind: 'image', form: 'base64', value: PNG }])
       expect(JSON.stringify(received(cell).turns)).toContain('see the map')
+    },
+  },
+  {
+    name: 'history from another model',
+    run: async (cell) => {
+      const session = open(cell, { tools: [weather] })
+      session.user(opening(cell, '[scene:tool]'))
+      session.recall([
+        { id: `call_elsewhere_${cell.word}`, name: 'get_weather', arguments: { location: 'Paris' } },
+      ])
+      session.results({ callId: `call_elsewhere_${cell.word}`, text: 'rain' })
+      expect((await session.send(cell.mode)).text).toStartWith('result: rain')
     },
   },
   {

@@ -3,11 +3,11 @@ import { createParser } from 'eventsource-parser'
 import type { AnswerContext } from '../../src/protocol/dialects/dialect.ts'
 import { decodeCountRequest } from '../../src/protocol/dialects/messages/count-tokens.ts'
 import { messages } from '../../src/protocol/dialects/messages/dialect.ts'
+import { grammarFault } from '../../src/protocol/dialects/messages/grammar.ts'
 import {
   answerContext,
   decodeContext,
   framesOf,
-  grammarFault,
   targetWith,
 } from '../../src/protocol/dialects/messages/testing.ts'
 import type { AnswerEvent } from '../../src/protocol/model/event.ts'
@@ -273,7 +273,8 @@ function merged(list: readonly JsonObject[]): JsonObject[] {
   const turns: JsonObject[] = []
   for (const message of list) {
     const last = turns.at(-1)
-    if (last !== undefined && last.role === message.role) last.content = [...objects(last.content), ...objects(message.content)]
+    if (last !== undefined && last.role === message.role)
+      last.content = [...objects(last.content), ...objects(message.content)]
     else turns.push({ ...message })
   }
   return turns

@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import type { Fault } from './fault/fault.ts'
 import { faults } from './fault/faults.ts'
 import { PLAIN_TEXT } from './scene/scenes.ts'
-import { type Sighting, type SwarmOptions, sendRaw } from './swarm.ts'
+import { type Sighting, type SwarmOptions, sendRaw, swarm } from './swarm.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 import { keyOf } from './vendors.ts'
 
@@ -216,6 +216,26 @@ describe('connections', () => {
     })
     expect([answers, upstream.ledger.entries.length - entries]).toEqual([1, 1])
   })
+})
+
+test('a swarm runs all its clients, so many at a time, and keeps their order', async () => {
+  let now = 0
+  let most = 0
+  const seen = await swarm(40, 8, async (index) => {
+    now += 1
+    most = Math.max(most, now)
+    const { status, ended } = await shoot({ paceMs: 1 }, { abort: { atByte: 200 + index * 20, how: 'rst' } })
+    now -= 1
+    return [index, status, ended]
+  })
+  expect(seen).toEqual(Array.from({ length: 40 }, (_, index) => [index, 200, 'aborted']))
+  expect(most).toBe(8)
+})
+
+test('a slow reader takes its time', async () => {
+  const seen = await shoot({}, { scene: 'big-event@1000000', bytesPerSecond: 5_000_000 })
+  expect(seen.ended).toBe('complete')
+  expect(seen.totalMs).toBeGreaterThan(100)
 })
 
 test('every named fault can be made', () => {

@@ -66,7 +66,7 @@ const seats: readonly Seat[] = [
     name: 'openai SDK → openrouter',
     model: 'anthropic/claude-sonnet-4.5',
     connect: () => openai('/openrouter/api/v1', 'openrouter'),
-    showsThinking: false,
+    showsThinking: true,
     keepsState: false,
     words: chatWords,
   },

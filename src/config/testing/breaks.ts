@@ -314,6 +314,14 @@ export const nativeBreaks: readonly Break[] = [
     value: 'nothing',
   },
   {
+    name: 'a command with an unknown placeholder',
+    path: ['providers', 'local', 'command'],
+    to: ['llama', '{prompt}'],
+    at: key(['providers', 'local', 'command']),
+    expected: /a program without placeholders/,
+    value: null,
+  },
+  {
     name: 'a compatible server without address',
     path: ['providers', 'proxy', 'base_url'],
     at: key(['providers', 'proxy']),

@@ -1,5 +1,5 @@
 import type { Format } from '../document.ts'
-import { type Path, type Position, positionOf } from '../place.ts'
+import { LineIndex, type Path, type Position } from '../place.ts'
 
 /** Plain data to be written as a file. `undefined` members are left out. */
 export type Data = boolean | number | string | readonly Data[] | { readonly [key: string]: Data | undefined }
@@ -30,7 +30,7 @@ export class Rendered {
   position(path: Path, part: 'key' | 'value'): Position {
     const offset = (part === 'key' ? this.#keys : this.#values).get(JSON.stringify(path))
     if (offset === undefined) throw new Error(`nothing was written at ${JSON.stringify(path)} (${part})`)
-    return positionOf(this.text, offset)
+    return new LineIndex(this.text).position(offset)
   }
 }
 

@@ -77,9 +77,11 @@ const end = '(?=$|-20\\d{6}|-latest|-thinking|:)'
 /** In chat completions: servers of that dialect take no budget, and carry images only in user turns. */
 const chat: Facts = { reasoningStyle: 'none', toolResultMedia: false, jsonSchema: 'native', maxStop: 4 }
 
+/** OpenRouter passes explicit marks on (protocol.md §2.9). */
+const everywhere: FamilyRow['at'] = { openrouter: { cacheMarks: 'cache-control' } }
+
 function row(models: RegExp, facts: Facts, at?: FamilyRow['at']): FamilyRow {
-  const spoken = { models, facts, in: { 'chat-completions': chat } }
-  return at ? { ...spoken, at } : spoken
+  return { models, facts, in: { 'chat-completions': chat }, at: { ...everywhere, ...at } }
 }
 
 export const claude: Family = {

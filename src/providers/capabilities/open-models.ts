@@ -8,6 +8,8 @@ const textOnly: Facts = { images: false, audio: false }
 
 /** Thinking is asked for in each vendor's own way; elsewhere a model is left to its host's default. */
 const quiet: Facts = { reasoningStyle: 'none', reasoningOff: false }
+/** Where the host has a switch for all its models, those that can stop thinking do. */
+const optional: Facts = { reasoningOff: true }
 const plain: Facts = { reasoningStyle: 'none', reasoningByDefault: false, reasoningReplay: 'never' }
 
 const deepseekLevels: Facts = {
@@ -28,7 +30,8 @@ export const deepseek: Family = {
   models: /^deepseek/,
   rows: [
     { models: /^deepseek-r1/, facts: { ...deepseekThinks, reasoningReplay: 'never' } },
-    { models: /^deepseek-reasoner/, facts: deepseekThinks },
+    // The vendor's own name for its newest model in thinking mode.
+    { models: /^deepseek-reasoner/, facts: { ...deepseekThinks, reasoningReplay: 'always' } },
     {
       models: /^deepseek-(chat|coder|v2|v3)/,
       facts: { ...textOnly, ...plain, reasoningReplay: 'tool-turns' },
@@ -37,7 +40,7 @@ export const deepseek: Family = {
     {
       models: /^/,
       facts: { ...deepseekThinks, reasoningReplay: 'always' },
-      at: { deepseek: deepseekLevels },
+      at: { deepseek: deepseekLevels, openrouter: optional },
     },
   ],
 }
@@ -52,7 +55,10 @@ const kimi: Facts = {
   reasoningByDefault: true,
   reasoningReplay: 'tool-turns',
 }
-const toggle: FamilyRow['at'] = { moonshot: { reasoningStyle: 'toggle', reasoningOff: true } }
+const toggle: FamilyRow['at'] = {
+  moonshot: { reasoningStyle: 'toggle', reasoningOff: true },
+  openrouter: optional,
+}
 
 export const moonshot: Family = {
   name: 'kimi',
@@ -82,9 +88,8 @@ const switched = {
   alibaba: { reasoningStyle: 'toggle' },
   siliconflow: { reasoningStyle: 'toggle' },
   vllm: { reasoningStyle: 'toggle' },
-  ollama: { reasoningStyle: 'effort', efforts: ['low', 'medium', 'high'] },
-  cerebras: { reasoningStyle: 'effort' },
-  groq: { reasoningStyle: 'effort' },
+  ollama: { reasoningStyle: 'effort', efforts: ['none', 'low', 'medium', 'high'] },
+  groq: { reasoningStyle: 'effort', efforts: ['none'] },
 } as const satisfies FamilyRow['at']
 
 export const qwen: Family = {
@@ -109,6 +114,7 @@ const glm: Facts = {
 const glmToggle: FamilyRow['at'] = {
   zai: { reasoningStyle: 'toggle', reasoningOff: true },
   cerebras: { reasoningStyle: 'effort', efforts: ['none'], reasoningOff: true },
+  openrouter: optional,
 }
 
 export const zhipu: Family = {

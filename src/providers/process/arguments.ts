@@ -19,24 +19,19 @@ export interface Argument {
   pieces: readonly ({ text: string } | { placeholder: Placeholder })[]
 }
 
-/** Parses one argument of `command`; `{{` and `}}` stand for braces. Throws `internal` for an unknown placeholder. */
+/** Parses one argument of `command`; throws `internal` for a word in braces that is no placeholder. */
 export function parseArgument(text: string): Argument {
   const pieces: Argument['pieces'][number][] = []
-  for (const match of text.matchAll(/\{\{|\}\}|\{([^{}]*)\}|[^{}]+|[{}]/g)) pieces.push(piece(match, text))
+  for (const part of text.split(/(\{[a-z_]+\})/)) if (part !== '') pieces.push(piece(part, text))
   return { pieces }
 }
 
-function piece(match: RegExpExecArray, argument: string): Argument['pieces'][number] {
-  const [found, name] = match
-  if (found === '{{' || found === '}}') return { text: found.charAt(0) }
-  if (name === undefined && found !== '{' && found !== '}') return { text: found }
-  const placeholder = placeholders.find((known) => known === name)
+function piece(part: string, argument: string): Argument['pieces'][number] {
+  if (!/^\{[a-z_]+\}$/.test(part)) return { text: part }
+  const placeholder = placeholders.find((known) => part === `{${known}}`)
   if (placeholder) return { placeholder }
   const known = placeholders.map((word) => `{${word}}`).join(', ')
-  throw new GatewayError(
-    'internal',
-    `command: "${argument}" has a placeholder that is none of ${known}; write "{{" for a brace`,
-  )
+  throw new GatewayError('internal', `command: "${argument}" has ${part}, which is none of ${known}`)
 }
 
 /** Whether any argument takes this value: what none takes is lost. */

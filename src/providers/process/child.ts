@@ -6,6 +6,7 @@ export type NewChild = (options: ChildOptions) => Child
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'the program, or its working directory, does not exist',
   EACCES: 'the program may not be executed',
+  ENOEXEC: 'it is no program',
   E2BIG: 'its arguments are too long',
   ENOTDIR: 'the working directory is none',
 }

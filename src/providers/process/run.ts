@@ -1,13 +1,13 @@
 import type { Outcome } from '../../platform/spawn.ts'
 import { GatewayError } from '../../protocol/model/error.ts'
 import type { AnswerEvent } from '../../protocol/model/event.ts'
-import { Redactor } from '../../telemetry/redact.ts'
 import { estimateTextTokens } from '../estimate.ts'
 import type { LocalCall } from '../provider.ts'
 import type { NewChild } from './child.ts'
 import { graceMs, Limits } from './limits.ts'
 import { JsonLinesOutput, type OutputReader, TextOutput } from './output.ts'
 import { OutputPipe } from './read.ts'
+import { scrub } from './scrub.ts'
 import type { ProcessSettings } from './settings.ts'
 import { Tail } from './tail.ts'
 
@@ -52,9 +52,10 @@ export async function* runChild(run: Run): AsyncGenerator<AnswerEvent[]> {
     yield [{ type: 'answer-error', error: thrown }]
   } finally {
     limits.stop()
+    // Its pipes stay open while it tidies up: a closed one would end it by SIGPIPE at the first word.
+    await child.close(graceMs)
     pipe.giveUp()
     errors.stop()
-    await child.close(graceMs)
   }
 }
 
@@ -73,10 +74,9 @@ async function* read(pipe: OutputPipe, output: OutputReader, limits: Limits): As
 
 /** The last lines it wrote on its standard error are its reason, without anything secret. */
 function failed({ code, signal }: Outcome, lines: string, run: Run): GatewayError {
-  const redactor = new Redactor()
-  for (const name of run.settings.variables) redactor.learn(run.environment[name])
+  const given = run.settings.variables.map((name) => run.environment[name])
   const how = signal === null ? `with code ${code}` : `by ${signal}`
-  const said = lines === '' ? '' : `: ${redactor.text(lines)}`
+  const said = lines === '' ? '' : `: ${scrub(lines, given)}`
   return new GatewayError('upstream_failed', `The local command ended ${how}${said}`)
 }
 

@@ -16,6 +16,7 @@ import {
 type FileGrant = (outside: GoogleOutside, file: JsonObject) => Promise<Grant>
 
 const googleToken = 'https://oauth2.googleapis.com/token'
+const googleUniverse = 'googleapis.com'
 const hour = 3_600
 
 function need(object: JsonObject, member: string): string {
@@ -184,6 +185,9 @@ const kinds: Readonly<Record<string, FileGrant>> = {
 
 /** A fresh token from the content of a credentials file. */
 export function grantOfFile(outside: GoogleOutside, file: JsonObject): Promise<Grant> {
+  const universe = optional(file, 'universe_domain') ?? googleUniverse
+  if (universe !== googleUniverse)
+    throw refused(`universe_domain: only ${googleUniverse} is supported, not ${universe}`)
   const type = optional(file, 'type')
   const grant = type === undefined ? undefined : kinds[type]
   if (grant) return grant(outside, file)

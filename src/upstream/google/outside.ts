@@ -76,7 +76,7 @@ export async function callService(
     )
   }
   if (answer.status >= 200 && answer.status < 300) return answer.body
-  const said = scrub(reasonIn(answer.body), secrets)
+  const said = scrub(reasonIn(answer.body), secrets).slice(0, 400)
   const message = `${service} answered ${answer.status}${said === '' ? '' : `: ${said}`}`
   const isRefusal =
     answer.status >= 400 && answer.status < 500 && answer.status !== 408 && answer.status !== 429
@@ -93,7 +93,7 @@ function reasonIn(body: Json): string {
 
 function join(...parts: (Json | undefined)[]): string {
   const texts = parts.filter((part) => typeof part === 'string' && part !== '')
-  return texts.join(': ').slice(0, 400)
+  return texts.join(': ')
 }
 
 function scrub(text: string, secrets: readonly string[]): string {

@@ -8,7 +8,18 @@ import type {
   RawMessageStreamEvent,
 } from '@anthropic-ai/sdk/resources/messages'
 import { fields, parseJson, text } from '../json.ts'
-import type { Ask, Client, Connection, Mode, Seen, SeenError, Session, ToolResult, UserPart } from './ask.ts'
+import type {
+  Ask,
+  Client,
+  Connection,
+  Mode,
+  PastCall,
+  Seen,
+  SeenError,
+  Session,
+  ToolResult,
+  UserPart,
+} from './ask.ts'
 
 const DEFAULT_MAX_TOKENS = 4096
 const THINKING_BUDGET = 2048
@@ -168,6 +179,16 @@ class AnthropicSession implements Session {
       }
     })
     this.#messages.push({ role: 'user', content })
+  }
+
+  recall(calls: readonly PastCall[]): void {
+    const content = calls.map(({ id, name, arguments: input }) => ({
+      type: 'tool_use' as const,
+      id,
+      name,
+      input,
+    }))
+    this.#messages.push({ role: 'assistant', content })
   }
 
   async send(mode: Mode): Promise<Seen> {

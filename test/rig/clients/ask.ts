@@ -29,6 +29,12 @@ export type UserPart =
   | { type: 'text-document'; text: string }
   | { type: 'audio'; data: string }
 
+export interface PastCall {
+  id: string
+  name: string
+  arguments: Record<string, unknown>
+}
+
 export interface ToolResult {
   callId: string
   text: string
@@ -76,6 +82,8 @@ export interface SeenError {
 export interface Session {
   user(...parts: UserPart[]): void
   results(...results: ToolResult[]): void
+  /** An earlier assistant turn that this gateway never saw: calls made by another model, elsewhere. */
+  recall(calls: readonly PastCall[]): void
   send(mode: Mode): Promise<Seen>
 }
 

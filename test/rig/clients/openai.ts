@@ -14,6 +14,7 @@ import type {
   Client,
   Connection,
   Mode,
+  PastCall,
   Seen,
   SeenError,
   SeenUsage,
@@ -80,9 +81,10 @@ function usageOf(usage: ChatCompletion['usage'] | null): SeenUsage | undefined {
   }
 }
 
-/** `reasoning_content` is not in the SDK's types: vendors add it and the SDK keeps it. */
+/** In no SDK type: vendors add `reasoning_content` or `reasoning`, and the SDK keeps them. */
 function reasoningOf(message: object): string {
-  return 'reasoning_content' in message ? text(message.reasoning_content) : ''
+  if ('reasoning_content' in message) return text(message.reasoning_content)
+  return 'reasoning' in message ? text(message.reasoning) : ''
 }
 
 function seen(completion: ChatCompletion): Seen {
@@ -202,6 +204,15 @@ class OpenaiSession implements Session {
       one.image === undefined ? [] : [{ type: 'image' as const, data: one.image }],
     )
     if (images.length > 0) this.user(...images)
+  }
+
+  recall(calls: readonly PastCall[]): void {
+    const made = calls.map(({ id, name, arguments: input }) => ({
+      id,
+      type: 'function' as const,
+      function: { name, arguments: JSON.stringify(input) },
+    }))
+    this.#messages.push({ role: 'assistant', content: null, tool_calls: made })
   }
 
   async send(mode: Mode): Promise<Seen> {

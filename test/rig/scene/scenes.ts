@@ -1,10 +1,11 @@
-import { canonical, type Fields } from '../json.ts'
+import { canonical, type Fields, fields, isFields, parseJson } from '../json.ts'
 import {
   allMedia,
   type Conversation,
   lastAssistant,
   type Media,
   pendingResults,
+  userTexts,
 } from '../wire/conversation.ts'
 import type { Bill, Performance, Piece, Take } from './performance.ts'
 import { sample, sampleArguments } from './sample.ts'
@@ -61,6 +62,13 @@ export function resultsText(conversation: Conversation): string {
   return `${results.join('\n')}\nstate: ${stateOf(conversation)}`
 }
 
+/** A model that is given no schema follows the one that it is told in words. */
+function schemaIn(system: string): Fields | undefined {
+  const start = system.indexOf('{')
+  const found = start < 0 ? undefined : parseJson(system.slice(start, system.lastIndexOf('}') + 1))
+  return isFields(found) ? found : undefined
+}
+
 function calls(conversation: Conversation, count: number): Piece[] {
   const tools = conversation.tools
   return Array.from({ length: tools.length === 0 ? 0 : count }, (_, index): Piece => {
@@ -78,6 +86,23 @@ function toolScene(count: number, before: Piece[] = []): Scene {
   }
 }
 
+/** Asks an agent's own tool for the file named in backquotes; once it is there, repeats what it holds. */
+const readFile: Scene = (conversation) => {
+  if (pendingResults(conversation).length > 0) return take([say(resultsText(conversation))])
+  const path = userTexts(conversation)
+    .map((text) => /`([^`]+)`/.exec(text)?.[1])
+    .findLast((found) => found !== undefined)
+  const tool = conversation.tools.find(({ name }) => /^read(_file)?$/i.test(name))
+  if (tool === undefined || path === undefined) return take([say(PLAIN_TEXT)])
+  const [parameter = 'path'] = Object.keys(fields(tool.schema['properties'])).filter((name) =>
+    /path/.test(name),
+  )
+  return take(
+    [say('I will read it.'), { type: 'call', name: tool.name, arguments: { [parameter]: path } }],
+    'tools',
+  )
+}
+
 function failing(when: 'before' | 'first' | 'middle', status: number, message: string): Partial<Performance> {
   return {
     ...take([say(PLAIN_TEXT)]),
@@ -90,6 +115,7 @@ export const scenes: Record<string, Scene> = {
   unicode: () => take([say(UNICODE_TEXT)]),
   silent: () => take([]),
   tool: toolScene(1),
+  'read-file': readFile,
   'text-and-tool': toolScene(1, [say('Let me look that up.')]),
   'parallel-tools': toolScene(2, [say('I will ask two things.')]),
   thinking: (conversation) => take([think, say(`state: ${stateOf(conversation)}`)]),
@@ -97,8 +123,10 @@ export const scenes: Record<string, Scene> = {
     take([{ type: 'thinking', text: THINKING_TEXT, redacted: true }, say(PLAIN_TEXT)]),
   'thinking-tool': toolScene(1, [think]),
   'thinking-parallel-tools': toolScene(2, [think]),
-  structured: (conversation) =>
-    take([say(conversation.schema ? JSON.stringify(sample(conversation.schema)) : 'No schema was given.')]),
+  structured: (conversation) => {
+    const schema = conversation.schema ?? schemaIn(conversation.system)
+    return take([say(schema === undefined ? 'No schema was given.' : JSON.stringify(sample(schema)))])
+  },
   refusal: () => take([{ type: 'refusal', text: REFUSAL_TEXT }], 'refusal'),
   length: () => take([say(LENGTH_TEXT)]),
   stop: () => take([say(STOP_TEXT)]),

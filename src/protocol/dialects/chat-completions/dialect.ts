@@ -38,6 +38,7 @@ export const chatCompletions: Dialect = {
     encodeError,
     encodeStreamError,
     keepAlive: ': ping\n\n',
+    modelInEveryEvent: true,
     fieldName: (member) => (Object.hasOwn(fieldNames, member) ? (fieldNames[member] ?? member) : member),
   },
   upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError },

@@ -127,7 +127,7 @@ function quoted(words: string | undefined, texts: readonly CitedText[]): Place |
 }
 
 /** UTF-8 byte offset → UTF-16 offset; undefined beyond the text or inside a character. */
-export function utf16Offset(text: string, bytes: number): number | undefined {
+function utf16Offset(text: string, bytes: number): number | undefined {
   let left = bytes
   let offset = 0
   while (left > 0 && offset < text.length) {

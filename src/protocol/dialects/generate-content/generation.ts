@@ -114,9 +114,10 @@ function format(request: ChatRequest, encoding: Encoding): JsonObject {
   }
   const described = wanted.description === undefined ? {} : { description: wanted.description }
   const schema = { ...described, ...wanted.schema }
-  if (encoding.capabilities.schemaForm === 'json-schema')
-    return { responseMimeType, responseJsonSchema: schema }
-  return { responseMimeType, responseSchema: cleanedSchema(schema, 'format.schema', encoding) }
+  const cleaned = cleanedSchema(schema, 'format.schema', encoding)
+  return encoding.capabilities.schemaForm === 'json-schema'
+    ? { responseMimeType, responseJsonSchema: cleaned }
+    : { responseMimeType, responseSchema: cleaned }
 }
 
 /**

@@ -198,7 +198,7 @@ const choices: [ChatRequest['toolChoice'], JsonObject][] = [
   [{ type: 'required' }, { mode: 'ANY' }],
   [
     { type: 'tool', name: 'a b' },
-    { mode: 'ANY', allowedFunctionNames: ['a_b_2uefkz'] },
+    { mode: 'ANY', allowedFunctionNames: ['a_b_4m7u2a'] },
   ],
   [
     { type: 'subset', mode: 'required', tools: [{ name: 'f' }] },

@@ -3,6 +3,7 @@ import type { ChatRequest, CustomTool, FunctionTool, ProviderTool, ToolChoice } 
 import { type Encoding, ownExtensions } from './encoding.ts'
 import { sanitiseName } from './names.ts'
 import { cleanSchema } from './schema.ts'
+import { supportedSchema } from './schema-json.ts'
 
 /** What `tools` and `toolConfig` become; absent members are not sent. */
 export interface EncodedTools extends JsonObject {
@@ -44,13 +45,16 @@ function named(tool: FunctionTool | CustomTool): JsonObject {
 /** A tool without parameters declares none: older models refuse an object without properties (protocol.md §2.5). */
 function parametersOf(parameters: JsonObject | undefined, path: string, encoding: Encoding): JsonObject {
   if (parameters === undefined || takesNothing(parameters)) return {}
-  if (encoding.capabilities.schemaForm === 'json-schema') return { parametersJsonSchema: parameters }
-  return { parameters: cleanedSchema(parameters, path, encoding) }
+  const cleaned = cleanedSchema(parameters, path, encoding)
+  return encoding.capabilities.schemaForm === 'json-schema'
+    ? { parametersJsonSchema: cleaned }
+    : { parameters: cleaned }
 }
 
-/** The schema in the older form, with a report of what it cannot enforce. */
-export function cleanedSchema(schema: JsonObject, path: string, { losses }: Encoding): JsonObject {
-  const cleaned = cleanSchema(schema)
+/** The schema in the form the model takes, with a report of what it cannot enforce. */
+export function cleanedSchema(schema: JsonObject, path: string, encoding: Encoding): JsonObject {
+  const { capabilities, losses } = encoding
+  const cleaned = capabilities.schemaForm === 'json-schema' ? supportedSchema(schema) : cleanSchema(schema)
   if (cleaned.lost.length > 0)
     losses.approximate(
       path,

@@ -1,4 +1,4 @@
-import { type ErrorKind, GatewayError, kindOfUpstreamStatus } from '../../model/error.ts'
+import { type ErrorKind, errorKinds, GatewayError, kindOfUpstreamStatus } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, parseJson } from '../../model/json.ts'
 import { DIALECT, text } from './wire.ts'
 
@@ -110,10 +110,10 @@ function refine(kind: ErrorKind, error: JsonObject, message: string): ErrorKind 
   return kind === 'rate_limited' && spent.has(code) ? 'quota_exhausted' : kind
 }
 
-/** Client errors and 529 keep the upstream's number; a failing upstream is a 502 of ours. */
+/** A client's fault keeps the upstream's number, and so does 529; a failing upstream gets the number of the kind. */
 function shownStatus(kind: ErrorKind, status: number): { status?: number } {
-  if (kind === 'upstream_unauthenticated' || status < 400) return {}
-  return status < 500 || status === 529 ? { status } : {}
+  const clients = errorKinds[kind].status < 500 && status >= 400 && status < 500
+  return clients || status === 529 ? { status } : {}
 }
 
 function retryAfter(headers: (name: string) => string | null): number | undefined {

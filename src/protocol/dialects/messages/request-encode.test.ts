@@ -246,6 +246,32 @@ describe('thinking', () => {
       losses: ['approximated reasoning.budgetTokens'],
     },
     {
+      name: 'adaptive: the largest threshold reached decides',
+      request: {
+        reasoning: { mode: 'enabled', budgetTokens: 9000 },
+        extensions: { messages: { thinking: {} } },
+      },
+      capabilities: adaptive,
+      target: {
+        thinkingMap: [
+          { budget: 4000, effort: 'medium' },
+          { budget: 8000, effort: 'high' },
+        ],
+      },
+      body: { output_config: { effort: 'high' } },
+      losses: ['approximated reasoning.budgetTokens'],
+    },
+    {
+      name: 'adaptive: no levels at all',
+      request: {
+        reasoning: { effort: 'low' },
+        extensions: { messages: { output_config: { effort: 'low' } } },
+      },
+      capabilities: { ...adaptive, efforts: [] },
+      body: { output_config: undefined },
+      losses: ['dropped reasoning.effort'],
+    },
+    {
       name: 'adaptive: a level the model has not',
       request: { reasoning: { effort: 'xhigh' } },
       capabilities: { ...adaptive, efforts: ['low', 'high'] },

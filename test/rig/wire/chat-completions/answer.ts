@@ -1,26 +1,27 @@
 import type { Fields } from '../../json.ts'
-import type { Performance, Take } from '../../scene/performance.ts'
+import type { Performance, Piece, Take } from '../../scene/performance.ts'
 import type { Stage } from '../dialect.ts'
-import { callId, finishOf, header, reasoningMembers, usageMembers } from './shape.ts'
+import { callId, finishOf, header, piecesOf, reasoningMembers, usageMembers } from './shape.ts'
 
-function textOf(take: Take, type: 'text' | 'refusal'): string | null {
-  const found = take.pieces.flatMap((piece) => (piece.type === type ? [piece.text] : []))
+function textOf(pieces: readonly Piece[], type: 'text' | 'refusal'): string | null {
+  const found = pieces.flatMap((piece) => (piece.type === type ? [piece.text] : []))
   return found.length === 0 ? null : found.join('')
 }
 
 function messageOf(take: Take, candidate: number, stage: Stage): Fields {
-  const calls = take.pieces
+  const pieces = piecesOf(take, stage)
+  const calls = pieces
     .filter((piece) => piece.type === 'call')
     .map((piece, index) => ({
       id: callId(stage, candidate, index),
       type: 'function',
       function: { name: piece.name, arguments: JSON.stringify(piece.arguments) },
     }))
-  const thinking = take.pieces.filter((piece) => piece.type === 'thinking')
+  const thinking = pieces.filter((piece) => piece.type === 'thinking')
   return {
     role: 'assistant',
-    content: textOf(take, 'text'),
-    refusal: textOf(take, 'refusal'),
+    content: textOf(pieces, 'text'),
+    refusal: textOf(pieces, 'refusal'),
     ...Object.assign({}, ...thinking.map((piece) => reasoningMembers(piece, stage))),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   }

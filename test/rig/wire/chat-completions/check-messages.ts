@@ -1,7 +1,7 @@
 import { at, type Fields, fields, isFields, list, parseJson, text } from '../../json.ts'
 import type { Problem, WireRequest } from '../dialect.ts'
 import { isBase64 } from '../media.ts'
-import { chatVendor } from './vendors.ts'
+import { type ChatVendor, chatVendor } from './vendors.ts'
 
 export const NAME = /^[a-zA-Z0-9_-]{1,64}$/
 const LONGEST_ID = 64
@@ -33,12 +33,12 @@ function urlProblem(url: unknown): string | undefined {
 const partsByRole: Record<string, readonly string[]> = {
   system: ['text'],
   developer: ['text'],
-  user: ['text', 'image_url', 'input_audio', 'file', 'video_url'],
+  user: ['text', 'image_url', 'input_audio', 'file'],
   assistant: ['text', 'refusal'],
   tool: ['text'],
 }
 
-function* contentProblems(message: Fields, path: string, videoParts: boolean): Iterable<Problem> {
+function* contentProblems(message: Fields, path: string, vendor: ChatVendor): Iterable<Problem> {
   const content = message['content']
   if (typeof content === 'string') return
   if (content === null || content === undefined) {
@@ -53,8 +53,10 @@ function* contentProblems(message: Fields, path: string, videoParts: boolean): I
     const wire = fields(part)
     const type = text(wire['type'])
     const here = `${path}.content[${index}]`
-    const legal = partsByRole[text(message['role'])]?.includes(type) && (type !== 'video_url' || videoParts)
-    if (!legal) yield { path: `${here}.type`, message: `Invalid value: '${type}'.`, code: 'invalid_value' }
+    const role = text(message['role'])
+    const legal = vendor.parts[role] ?? partsByRole[role] ?? []
+    if (!legal.includes(type))
+      yield { path: `${here}.type`, message: `Invalid value: '${type}'.`, code: 'invalid_value' }
     const wrong = partRules[type]?.(wire)
     if (wrong !== undefined) yield { path: here, message: wrong, code: 'invalid_value' }
   }
@@ -94,14 +96,14 @@ function* callProblems(message: Fields, path: string): Iterable<Problem> {
 
 /** Every message by itself: role, content, parts, calls. */
 export function* messageShapes({ body, vendor }: WireRequest): Iterable<Problem> {
-  const { developerRole, videoParts } = chatVendor(vendor)
+  const style = chatVendor(vendor)
   for (const [index, entry] of list(body['messages']).entries()) {
     const message = fields(entry)
     const role = text(message['role'])
     const path = `messages[${index}]`
-    if (partsByRole[role] === undefined || (role === 'developer' && !developerRole))
+    if (partsByRole[role] === undefined || (role === 'developer' && !style.developerRole))
       yield { path: `${path}.role`, message: `Invalid value: '${role}'.`, code: 'invalid_value' }
-    yield* contentProblems(message, path, videoParts)
+    yield* contentProblems(message, path, style)
     yield* callProblems(message, path)
   }
 }

@@ -35,7 +35,7 @@ function* enumerations({ body }: WireRequest): Iterable<Problem> {
   }
 }
 
-function* ranges({ body }: WireRequest): Iterable<Problem> {
+function* ranges({ body, vendor }: WireRequest): Iterable<Problem> {
   const bounds: [string, number, number][] = [
     ['temperature', 0, 2],
     ['top_p', 0, 1],
@@ -55,6 +55,8 @@ function* ranges({ body }: WireRequest): Iterable<Problem> {
         message: `Invalid '${path}': expected a number from ${least} to ${most}, got ${String(value)}.`,
       }
   }
+  if (Number(body['n'] ?? 1) > 1 && !chatVendor(vendor).severalAnswers)
+    yield { path: 'n', message: 'Invalid n value (currently only n = 1 is supported)' }
   if (Array.isArray(body['stop']) && body['stop'].length > 4)
     yield {
       path: 'stop',
@@ -97,9 +99,11 @@ function* tools({ body }: WireRequest): Iterable<Problem> {
         yield { path, message: `'${path}' is only allowed when 'tools' are specified.` }
 }
 
-function* outputFormat({ body }: WireRequest): Iterable<Problem> {
+function* outputFormat({ body, vendor }: WireRequest): Iterable<Problem> {
   const format = fields(body['response_format'])
   if (format['type'] !== 'json_schema') return
+  if (!chatVendor(vendor).jsonSchema)
+    yield { path: 'response_format', message: 'This response_format type is unavailable now' }
   const wanted = fields(format['json_schema'])
   const path = 'response_format.json_schema'
   if (!NAME.test(text(wanted['name']))) yield { path: `${path}.name`, message: 'illegal or missing name' }

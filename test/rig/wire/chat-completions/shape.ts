@@ -39,6 +39,14 @@ export function callId(stage: Stage, candidate: number, index: number): string {
   return `call_rig${stage.serial}n${candidate}i${index}`
 }
 
+/** Some models reason before every answer, whatever the scene says. */
+export function piecesOf(take: Take, stage: Stage): Piece[] {
+  const { vendor, model } = stage.request
+  const always = chatVendor(vendor).alwaysReasons?.test(model) === true
+  if (!always || take.pieces.some((piece) => piece.type === 'thinking')) return take.pieces
+  return [{ type: 'thinking', text: 'Hm.' }, ...take.pieces]
+}
+
 /** The members that carry one piece of reasoning on this vendor's wire; empty where it shows none. */
 export function reasoningMembers(piece: Extract<Piece, { type: 'thinking' }>, stage: Stage): Fields {
   const { vendor, model, seal } = stage.request

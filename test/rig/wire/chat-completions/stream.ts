@@ -2,7 +2,7 @@ import type { Fields } from '../../json.ts'
 import { type Performance, type Piece, type Take, tokensOf } from '../../scene/performance.ts'
 import type { Stage, WireEvent } from '../dialect.ts'
 import { interleave, runs } from '../pieces.ts'
-import { callId, finishOf, header, reasoningMembers, usageMembers } from './shape.ts'
+import { callId, finishOf, header, piecesOf, reasoningMembers, usageMembers } from './shape.ts'
 import { chatVendor } from './vendors.ts'
 
 /** A delta of one choice and the output tokens it stands for. */
@@ -50,8 +50,9 @@ function thinkingDeltas(piece: Extract<Piece, { type: 'thinking' }>, stage: Stag
 
 /** Argument deltas of parallel calls interleave: index 0, 1, 0, 1. */
 function takeDeltas(take: Take, candidate: number, stage: Stage): Delta[] {
-  const plain = take.pieces.flatMap((piece) => (piece.type === 'call' ? [] : textDeltas(piece, stage)))
-  const calls = take.pieces
+  const pieces = piecesOf(take, stage)
+  const plain = pieces.flatMap((piece) => (piece.type === 'call' ? [] : textDeltas(piece, stage)))
+  const calls = pieces
     .filter((piece) => piece.type === 'call')
     .map((piece, index) => callDeltas(piece, callId(stage, candidate, index), index))
   const start: Delta = { delta: { role: 'assistant', content: '', refusal: null }, tokens: 0 }

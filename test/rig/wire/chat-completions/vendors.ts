@@ -13,7 +13,14 @@ export interface ChatVendor {
   replay: boolean
   /** `error.code` is the HTTP status as a number. */
   numericErrorCode: boolean
-  videoParts: boolean
+  /** Types of content parts by role, where they differ from OpenAI's. */
+  parts: Readonly<Record<string, readonly string[]>>
+  /** Structured output by schema; false: `json_object` only. */
+  jsonSchema: boolean
+  /** More than one answer to a request. */
+  severalAnswers: boolean
+  /** Models that reason whether or not they are asked. */
+  alwaysReasons?: RegExp
 }
 
 const compatible: ChatVendor = {
@@ -24,8 +31,12 @@ const compatible: ChatVendor = {
   developerRole: false,
   replay: false,
   numericErrorCode: false,
-  videoParts: false,
+  parts: {},
+  jsonSchema: true,
+  severalAnswers: true,
 }
+
+const ROUTER_PARTS = ['text', 'image_url', 'input_audio', 'file', 'video_url']
 
 const vendors: Record<string, ChatVendor> = {
   openai: { ...compatible, reasoning: 'none', usage: 'asked', closed: true, developerRole: true },
@@ -36,9 +47,16 @@ const vendors: Record<string, ChatVendor> = {
     comments: true,
     developerRole: true,
     numericErrorCode: true,
-    videoParts: true,
+    parts: { user: ROUTER_PARTS, tool: ROUTER_PARTS },
   },
-  deepseek: { ...compatible, replay: true },
+  deepseek: {
+    ...compatible,
+    replay: true,
+    parts: { user: ['text'] },
+    jsonSchema: false,
+    severalAnswers: false,
+    alwaysReasons: /reasoner/,
+  },
 }
 
 export function chatVendor(name: string): ChatVendor {

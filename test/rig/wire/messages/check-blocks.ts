@@ -9,7 +9,7 @@ const MOST_CACHE_MARKS = 4
 
 type BlockRule = (block: Fields, request: WireRequest) => string | undefined
 
-function sourceProblem(block: Fields): string | undefined {
+function sourceProblem(block: Fields, request: WireRequest): string | undefined {
   const source = fields(block['source'])
   const media = text(source['media_type'])
   const isImage = block['type'] === 'image'
@@ -19,6 +19,8 @@ function sourceProblem(block: Fields): string | undefined {
         return `source.media_type: '${media}' is not supported`
       return isBase64(text(source['data'])) ? undefined : 'source.data: invalid base64 data'
     case 'url':
+      // protocol.md §2.4, §5.3: Claude on Vertex reads no addresses.
+      if (request.vendor === 'vertex') return 'source: URL sources are not supported'
       return /^https?:\/\//.test(text(source['url']))
         ? undefined
         : 'source.url: Only HTTP(S) URLs are supported'

@@ -1,0 +1,121 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { benchArguments, USAGE } from './arguments.ts'
+import type { Bench, Measure } from './bench.ts'
+import { withFigures } from './document.ts'
+import type { Figure } from './figures.ts'
+import { describeMachine, neighbours, StealWatch } from './machine.ts'
+import { aborts } from './measures/aborts.ts'
+import { events, saturation } from './measures/events.ts'
+import { firstToken } from './measures/first-token.ts'
+import { latency } from './measures/latency.ts'
+import { memory } from './measures/memory.ts'
+import { prompt } from './measures/prompt.ts'
+import { requests } from './measures/requests.ts'
+import { pinned, pinningNote, pinRig } from './pinning.ts'
+import { jsonLines, markdownReport, type Run, terminalReport } from './report.ts'
+import { Rig } from './rig.ts'
+import { NORMAL, QUICK } from './scale.ts'
+import { missing, root } from './servers.ts'
+import { TARGETS, type Target } from './targets.ts'
+import { wrongAnswer } from './verify.ts'
+import { warmUp } from './warm-up.ts'
+
+/** In the order in which they run: what needs fresh processes comes last. */
+const MEASURES: readonly Measure[] = [
+  requests,
+  latency,
+  events,
+  saturation,
+  firstToken,
+  prompt,
+  aborts,
+  memory,
+]
+
+const BAD_USAGE = 2
+
+async function main(): Promise<number> {
+  const names = MEASURES.map(({ name }) => name)
+  const parsed = benchArguments(process.argv.slice(2), names)
+  if (typeof parsed === 'string') {
+    process.stderr.write(`${parsed}\n${USAGE}${names.join(', ')}\n`)
+    return BAD_USAGE
+  }
+  if (process.platform !== 'linux') {
+    process.stderr.write('The benchmark reads /proc and pins to cores: it runs on Linux only.\n')
+    return BAD_USAGE
+  }
+  pinRig()
+  const scale = parsed.quick ? QUICK : NORMAL
+  const measures =
+    parsed.only.length === 0 ? MEASURES : MEASURES.filter(({ name }) => parsed.only.includes(name))
+  const steal = new StealWatch()
+  const before = neighbours()
+  const time = new Date().toISOString()
+  const rig = new Rig()
+  rig.ticker.start(pinned)
+  try {
+    const { targets, notes } = await startTargets(rig)
+    const bench: Bench = { rig, scale, targets, maximum: new Map(), progress }
+    const figures = await measureAll(bench, measures)
+    const run: Run = {
+      time,
+      scale: scale.name,
+      machine: describeMachine(root),
+      pinning: pinningNote(),
+      steal: steal.share(),
+      loadBefore: before.load,
+      loadAfter: neighbours().load,
+      missing: notes,
+    }
+    publish(run, figures, parsed.update)
+    return 0
+  } finally {
+    await rig.close()
+  }
+}
+
+/** Starts every server and leaves out the targets that are missing or answer wrongly, saying so. */
+async function startTargets(rig: Rig): Promise<{ targets: Target[]; notes: string[] }> {
+  const targets: Target[] = []
+  const notes = new Set<string>()
+  for (const target of TARGETS) {
+    const absent = target.server === 'direct' ? undefined : missing(target.server)
+    if (absent !== undefined) {
+      notes.add(absent)
+      continue
+    }
+    if (target.server !== 'direct') await rig.start(target.server)
+    const wrong = await wrongAnswer(rig, target)
+    if (wrong === undefined) targets.push(target)
+    else notes.add(`${target.name} is not measured: ${wrong}`)
+  }
+  for (const note of notes) progress(note)
+  return { targets, notes: [...notes] }
+}
+
+async function measureAll(bench: Bench, measures: readonly Measure[]): Promise<Figure[]> {
+  await warmUp(bench)
+  const figures: Figure[] = []
+  for (const measure of measures) figures.push(...(await measure.run(bench)).figures())
+  return figures
+}
+
+function publish(run: Run, figures: readonly Figure[], update: boolean): void {
+  process.stdout.write(`\n${terminalReport(run, figures)}`)
+  const folder = join(root, 'bench/results')
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${run.time.replaceAll(':', '-')}.jsonl`)
+  writeFileSync(file, jsonLines(run, figures))
+  process.stdout.write(`figures in ${file}\n`)
+  if (!update) return
+  const document = join(root, 'docs/benchmarks.md')
+  writeFileSync(document, withFigures(readFileSync(document, 'utf8'), markdownReport(run, figures)))
+}
+
+function progress(text: string): void {
+  process.stderr.write(`bench: ${text}\n`)
+}
+
+process.exit(await main())

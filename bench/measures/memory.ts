@@ -1,0 +1,56 @@
+import { type Bench, type Measure, noFailures } from '../bench.ts'
+import { type FigureId, Samples } from '../figures.ts'
+import { descriptorLimit, residentMegabytes } from '../process-usage.ts'
+import { StreamLoad } from '../stream-load.ts'
+import { family, type Target } from '../targets.ts'
+import { maximum } from './requests.ts'
+
+const EVENT_INTERVAL_MS = 1_000
+const CLOSE_SECONDS = 3
+
+/** Resident memory with streams held open, one event a second each, in a fresh process. */
+export const memory: Measure = {
+  name: 'memory',
+  async run(bench) {
+    const samples = new Samples()
+    bench.rig.ticker.start(false)
+    for (const target of bench.targets.filter(worthIt)) await one(bench, target, samples)
+    bench.rig.ticker.start(true)
+    return samples
+  },
+}
+
+/** One way of each family: what a stream holds depends on whether it is translated, hardly on between what. */
+function worthIt(target: Target): boolean {
+  if (target.server === 'direct') return false
+  return family(target) === 'reference' || target.client !== 'chat-completions' || target.name === 'chat'
+}
+
+async function one(bench: Bench, target: Target, samples: Samples): Promise<void> {
+  const { streams, seconds } = bench.scale.memory
+  if (target.server === 'direct') return
+  await bench.rig.end(target.server)
+  const { pid } = await bench.rig.start(target.server)
+  await maximum(bench, target, { stream: false }, bench.scale.warmSeconds)
+  await Bun.sleep(1_000)
+  const idle = residentMegabytes(pid)
+  samples.add('memory-idle', target, idle)
+  bench.rig.upstream.plan({ intervalMs: EVENT_INTERVAL_MS, events: Number.POSITIVE_INFINITY })
+  const load = new StreamLoad()
+  for (const count of streams) {
+    bench.progress(`memory: ${target.name}, ${count} streams`)
+    if (descriptorLimit() < 2 * count + 200) {
+      samples.note(target, `${count} streams need more than ${descriptorLimit()} descriptors`)
+      break
+    }
+    await load.start(bench.rig.load(target, { stream: true }), count - load.open)
+    await Bun.sleep(seconds * 1000)
+    noFailures(target, `${count} open streams`, load)
+    const resident = residentMegabytes(pid)
+    samples.add(count === 1_000 ? ('memory-1000' satisfies FigureId) : 'memory-4000', target, resident)
+    if (count === streams.at(-1)) samples.add('memory-stream', target, ((resident - idle) * 1024) / count)
+  }
+  load.stop()
+  await Bun.sleep(CLOSE_SECONDS * 1000)
+  samples.add('memory-recovered', target, residentMegabytes(pid))
+}

@@ -1,0 +1,40 @@
+/** How much is measured. Seconds are seconds of one window; a measure has `rounds` of them for every target. */
+export interface Scale {
+  name: 'normal' | 'quick'
+  warmSeconds: number
+  settleSeconds: number
+  requests: { rounds: number; seconds: number; loads: readonly number[] }
+  latency: { rounds: number; seconds: number }
+  events: { rounds: number; seconds: number }
+  firstToken: { rounds: number; seconds: number }
+  prompt: { rounds: number; seconds: number }
+  memory: { streams: readonly number[]; seconds: number }
+  aborts: { count: number; warmUp: number }
+}
+
+export const NORMAL: Scale = {
+  name: 'normal',
+  warmSeconds: 2,
+  settleSeconds: 0.4,
+  requests: { rounds: 3, seconds: 1, loads: [0.25, 0.75] },
+  latency: { rounds: 7, seconds: 0.5 },
+  events: { rounds: 3, seconds: 1.5 },
+  firstToken: { rounds: 7, seconds: 0.5 },
+  prompt: { rounds: 3, seconds: 0.8 },
+  memory: { streams: [1_000, 4_000], seconds: 8 },
+  aborts: { count: 10_000, warmUp: 2_000 },
+}
+
+/** For a look while working: the same measures, too short to be quoted. */
+export const QUICK: Scale = {
+  name: 'quick',
+  warmSeconds: 0.7,
+  settleSeconds: 0.2,
+  requests: { rounds: 1, seconds: 0.5, loads: [] },
+  latency: { rounds: 2, seconds: 0.25 },
+  events: { rounds: 1, seconds: 0.7 },
+  firstToken: { rounds: 2, seconds: 0.25 },
+  prompt: { rounds: 1, seconds: 0.4 },
+  memory: { streams: [1_000, 4_000], seconds: 2 },
+  aborts: { count: 2_000, warmUp: 500 },
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { freePort, type Server, startChild } from './child.ts'
+import { descendant } from './process-usage.ts'
+
+export const root = resolve(import.meta.dir, '..')
+const ADDRESS = /http:\/\/127\.0\.0\.1:(\d+)/
+
+/** What can stand between a client and the scripted upstream. */
+export type ServerKind = 'pipe' | 'nginx' | 'gateway'
+
+const START: Record<ServerKind, (upstreamPort: number) => Promise<Server>> = {
+  pipe: startPipe,
+  nginx: startNginx,
+  gateway: startGateway,
+}
+
+/** Why a kind cannot be measured on this machine. */
+export function missing(kind: ServerKind): string | undefined {
+  return kind === 'nginx' && Bun.which('nginx') === null ? 'nginx: not installed' : undefined
+}
+
+export function startServer(kind: ServerKind, upstreamPort: number): Promise<Server> {
+  return START[kind](upstreamPort)
+}
+
+function startPipe(upstreamPort: number): Promise<Server> {
+  return startChild({
+    command: [process.execPath, join(root, 'bench/pipe.ts'), String(upstreamPort)],
+    environment: { BUN_CONFIG_MAX_HTTP_REQUESTS: '65535' },
+    ready: ADDRESS,
+  })
+}
+
+async function startNginx(upstreamPort: number): Promise<Server> {
+  const prefix = mkdtempSync(join(tmpdir(), 'xjp-bench-nginx-'))
+  const port = freePort()
+  const file = join(prefix, 'nginx.conf')
+  writeFileSync(
+    file,
+    readFileSync(join(root, 'bench/nginx.conf'), 'utf8')
+      .replace('127.0.0.1:LISTEN_PORT', `127.0.0.1:${port}`)
+      .replace('127.0.0.1:UPSTREAM_PORT', `127.0.0.1:${upstreamPort}`),
+  )
+  const server = await startChild({ command: ['nginx', '-p', prefix, '-c', file, '-e', 'stderr'], port })
+  return {
+    ...server,
+    async stop() {
+      await server.stop()
+      rmSync(prefix, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The gateway as a newcomer starts it: no file, providers from the environment, no keys. */
+async function startGateway(upstreamPort: number): Promise<Server> {
+  const upstream = `http://127.0.0.1:${upstreamPort}`
+  const server = await startChild({
+    command: [
+      'node',
+      join(root, 'bin/xjp-gateway.mjs'),
+      'serve',
+      ...['--port', '0', '--host', '127.0.0.1', '--open'],
+    ],
+    environment: {
+      NODE_ENV: 'production',
+      OPENAI_BASE_URL: `${upstream}/v1`,
+      OPENAI_API_KEY: 'bench',
+      ANTHROPIC_BASE_URL: upstream,
+      ANTHROPIC_API_KEY: 'bench',
+      GEMINI_BASE_URL: upstream,
+      GEMINI_API_KEY: 'bench',
+    },
+    ready: ADDRESS,
+  })
+  const pid = descendant(server.pid, 'bun')
+  if (pid === undefined) {
+    await server.stop()
+    throw new Error('the gateway started, but no process named "bun" was found below its launcher')
+  }
+  return { ...server, pid }
+}
