@@ -1,5 +1,5 @@
 import { Samples } from './figures.ts'
-import { StealWatch } from './machine.ts'
+import { type Disturbance, DisturbanceWatch } from './machine.ts'
 import type { Rig } from './rig.ts'
 import type { Scale } from './scale.ts'
 import type { Target } from './targets.ts'
@@ -11,6 +11,8 @@ export interface Bench {
   targets: readonly Target[]
   /** Highest rates found so far, in requests a second, by target. */
   maximum: Map<Target, number>
+  /** What disturbed each round so far, also those that were measured again. */
+  disturbances: Disturbance[]
   /** One line about what is going on. */
   progress(text: string): void
 }
@@ -20,9 +22,14 @@ export interface Measure {
   run(bench: Bench): Promise<Samples>
 }
 
-/** Rounds in which the host took more than this away are measured again. */
-const STEAL_LIMIT = 0.01
+/** Rounds in which the host took away more than this, or others used more, are measured again. */
+const MOST_STOLEN = 0.01
+const MOST_OTHERS = 0.05
 const EXTRA_ROUNDS = 2
+
+export function isQuiet({ stolen, others }: Disturbance): boolean {
+  return stolen <= MOST_STOLEN && others <= MOST_OTHERS
+}
 
 /** The rounds of a measure: all targets in each, in turned order every other time, so that drift falls out. */
 export async function inRounds(
@@ -36,10 +43,12 @@ export async function inRounds(
   let repeated = 0
   while (kept < rounds) {
     bench.progress(`${name}: round ${kept + 1} of ${rounds}`)
-    const steal = new StealWatch()
+    const watch = new DisturbanceWatch(bench.rig.pids)
     const order = kept % 2 === 0 ? bench.targets : [...bench.targets].reverse()
     for (const target of order) await one(target, samples)
-    if (steal.share() <= STEAL_LIMIT || repeated === EXTRA_ROUNDS) kept++
+    const disturbance = watch.shares()
+    bench.disturbances.push(disturbance)
+    if (isQuiet(disturbance) || repeated === EXTRA_ROUNDS) kept++
     else {
       repeated++
       samples.keepRounds(kept)

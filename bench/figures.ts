@@ -12,6 +12,8 @@ interface FigureKind {
   title: string
   unit: string
   limit?: Limit
+  /** It has a meaning as a multiple of the bare pipe's: differences between two latencies have none. */
+  comparable?: true
 }
 
 const CPU: Limit = { of: 'ratio', most: { 'same dialect': 1.5, translated: 2 } }
@@ -22,26 +24,61 @@ const most = (value: number): Limit => ({
 
 /** Every figure there is, in the order of the report. */
 export const FIGURES = {
-  'request-cpu-25': { title: 'CPU of a 1 KB request at 25 % of the maximum', unit: 'µs', limit: CPU },
-  'request-cpu-50': { title: 'CPU of a 1 KB request at 50 % of the maximum', unit: 'µs', limit: CPU },
-  'request-cpu-75': { title: 'CPU of a 1 KB request at 75 % of the maximum', unit: 'µs', limit: CPU },
-  'request-cpu-100': { title: 'CPU of a 1 KB request at the maximum', unit: 'µs', limit: CPU },
-  'request-rate': { title: 'Maximum rate of 1 KB requests', unit: '/s' },
+  'request-cpu-25': {
+    title: 'CPU of a 1 KB request at 25 % of the maximum',
+    unit: 'µs',
+    limit: CPU,
+    comparable: true,
+  },
+  'request-cpu-50': {
+    title: 'CPU of a 1 KB request at 50 % of the maximum',
+    unit: 'µs',
+    limit: CPU,
+    comparable: true,
+  },
+  'request-cpu-75': {
+    title: 'CPU of a 1 KB request at 75 % of the maximum',
+    unit: 'µs',
+    limit: CPU,
+    comparable: true,
+  },
+  'request-cpu-100': {
+    title: 'CPU of a 1 KB request at the maximum',
+    unit: 'µs',
+    limit: CPU,
+    comparable: true,
+  },
+  'request-rate': { title: 'Maximum rate of 1 KB requests', unit: '/s', comparable: true },
   'latency-p50': { title: 'Added latency at half load, p50', unit: 'ms', limit: most(0.5) },
   'latency-p99': { title: 'Added latency at half load, p99', unit: 'ms', limit: most(2) },
-  'event-cpu': { title: 'CPU of a streamed event, 128 streams of 100/s', unit: 'µs', limit: CPU },
+  'event-cpu': {
+    title: 'CPU of a streamed event, 128 streams of 100/s',
+    unit: 'µs',
+    limit: CPU,
+    comparable: true,
+  },
   'event-gap-p99': { title: 'Time between two events meant 10 ms apart, p99', unit: 'ms' },
-  'saturated-cpu': { title: 'CPU of a streamed event at saturation, 512 streams', unit: 'µs', limit: CPU },
-  'saturated-rate': { title: 'Maximum rate of streamed events, 512 streams', unit: '/s' },
+  'saturated-cpu': {
+    title: 'CPU of a streamed event at saturation, 512 streams',
+    unit: 'µs',
+    limit: CPU,
+    comparable: true,
+  },
+  'saturated-rate': { title: 'Maximum rate of streamed events, 512 streams', unit: '/s', comparable: true },
   'first-token-p50': { title: 'Added time to the first token, p50', unit: 'ms' },
   'first-token-p99': { title: 'Added time to the first token, p99', unit: 'ms' },
-  'prompt-cpu': { title: 'CPU of an agent request of 100 KB at the maximum', unit: 'µs' },
-  'prompt-rate': { title: 'Maximum rate of agent requests of 100 KB', unit: '/s' },
-  'memory-idle': { title: 'Resident memory after warm-up, no stream open', unit: 'MB' },
-  'memory-1000': { title: 'Resident memory, 1,000 open streams', unit: 'MB' },
-  'memory-4000': { title: 'Resident memory, 4,000 open streams', unit: 'MB', limit: most(200) },
-  'memory-stream': { title: 'Memory of one open stream', unit: 'KB' },
-  'memory-recovered': { title: 'Resident memory after they closed', unit: 'MB' },
+  'prompt-cpu': { title: 'CPU of an agent request of 100 KB at the maximum', unit: 'µs', comparable: true },
+  'prompt-rate': { title: 'Maximum rate of agent requests of 100 KB', unit: '/s', comparable: true },
+  'memory-idle': { title: 'Resident memory after warm-up, no stream open', unit: 'MB', comparable: true },
+  'memory-1000': { title: 'Resident memory, 1,000 open streams', unit: 'MB', comparable: true },
+  'memory-4000': {
+    title: 'Resident memory, 4,000 open streams',
+    unit: 'MB',
+    limit: most(200),
+    comparable: true,
+  },
+  'memory-stream': { title: 'Memory of one open stream', unit: 'KB', comparable: true },
+  'memory-recovered': { title: 'Resident memory after they closed', unit: 'MB', comparable: true },
   'abort-growth': { title: 'Memory kept after the abort storm', unit: 'MB', limit: most(16) },
   'abort-descriptors': { title: 'Descriptors kept after the abort storm', unit: '', limit: most(8) },
   'abort-upstream': { title: 'Upstream connections kept after the abort storm', unit: '', limit: most(8) },
@@ -115,8 +152,8 @@ export class Samples {
       samples,
       notes: [...(this.#notes.get(target) ?? [])],
     }
-    const timesPipe = this.#times(id, samples, 'pipe')
-    const timesNginx = this.#times(id, samples, 'nginx')
+    const timesPipe = kind.comparable && this.#times(id, samples, 'pipe')
+    const timesNginx = kind.comparable && this.#times(id, samples, 'nginx')
     if (timesPipe !== undefined) figure.timesPipe = timesPipe
     if (timesNginx !== undefined) figure.timesNginx = timesNginx
     const limit = kind.limit?.most[family(target)]

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
+import { processTicks } from './process-usage.ts'
 
 /** What the figures were measured on. */
 export interface Machine {
@@ -36,22 +37,48 @@ function commit(root: string): string {
 interface Ticks {
   total: number
   stolen: number
+  /** Spent by processes, user and kernel; without interrupts. */
+  processes: number
 }
 
 function ticks(): Ticks {
   const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n')
   const values = line.split(/\s+/).slice(1, 9).map(Number)
-  return { total: values.reduce((sum, value) => sum + value, 0), stolen: values[7] ?? 0 }
+  const [user = 0, nice = 0, system = 0] = values
+  return {
+    total: values.reduce((sum, value) => sum + value, 0),
+    stolen: values[7] ?? 0,
+    processes: user + nice + system,
+  }
 }
 
-/** Watches how much processor time the host took away for other machines. */
-export class StealWatch {
-  readonly #start = ticks()
+/** Shares of all processor time, 0..1: taken away by the host, and used by processes that are not measured. */
+export interface Disturbance {
+  stolen: number
+  others: number
+}
 
-  /** Share of all processor time since this watch began, 0..1. */
-  share(): number {
+export class DisturbanceWatch {
+  readonly #start = ticks()
+  readonly #pids: readonly number[]
+  readonly #ours: number
+
+  /** `pids` are the processes that are measured; they must live as long as the watch. */
+  constructor(pids: readonly number[]) {
+    this.#pids = [process.pid, ...pids]
+    this.#ours = this.#used()
+  }
+
+  /** Since this watch began. */
+  shares(): Disturbance {
     const now = ticks()
-    return (now.stolen - this.#start.stolen) / Math.max(1, now.total - this.#start.total)
+    const total = Math.max(1, now.total - this.#start.total)
+    const others = now.processes - this.#start.processes - (this.#used() - this.#ours)
+    return { stolen: (now.stolen - this.#start.stolen) / total, others: Math.max(0, others / total) }
+  }
+
+  #used(): number {
+    return this.#pids.reduce((sum, pid) => sum + processTicks(pid), 0)
   }
 }
 

@@ -4,7 +4,7 @@ import { benchArguments, USAGE } from './arguments.ts'
 import type { Bench, Measure } from './bench.ts'
 import { withFigures } from './document.ts'
 import type { Figure } from './figures.ts'
-import { describeMachine, neighbours, StealWatch } from './machine.ts'
+import { describeMachine, neighbours } from './machine.ts'
 import { aborts } from './measures/aborts.ts'
 import { events, saturation } from './measures/events.ts'
 import { firstToken } from './measures/first-token.ts'
@@ -50,21 +50,20 @@ async function main(): Promise<number> {
   const scale = parsed.quick ? QUICK : NORMAL
   const measures =
     parsed.only.length === 0 ? MEASURES : MEASURES.filter(({ name }) => parsed.only.includes(name))
-  const steal = new StealWatch()
   const before = neighbours()
   const time = new Date().toISOString()
   const rig = new Rig()
   rig.ticker.start(pinned)
   try {
     const { targets, notes } = await startTargets(rig)
-    const bench: Bench = { rig, scale, targets, maximum: new Map(), progress }
+    const bench: Bench = { rig, scale, targets, maximum: new Map(), disturbances: [], progress }
     const figures = await measureAll(bench, measures)
     const run: Run = {
       time,
       scale: scale.name,
       machine: describeMachine(root),
       pinning: pinningNote(),
-      steal: steal.share(),
+      disturbances: bench.disturbances,
       loadBefore: before.load,
       loadAfter: neighbours().load,
       missing: notes,

@@ -37,6 +37,13 @@ export class CpuClock {
   }
 }
 
+/** Processor time the process has used so far, in ticks of the kernel's clock, user and kernel. */
+export function processTicks(pid: number): number {
+  const afterName = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /, '')
+  const [user = 0, system = 0] = afterName.split(' ').slice(11, 13).map(Number)
+  return user + system
+}
+
 /** Resident memory in megabytes (2^20 bytes). */
 export function residentMegabytes(pid: number): number {
   const line = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))

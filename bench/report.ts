@@ -1,5 +1,7 @@
+import { isQuiet } from './bench.ts'
 import { FIGURES, type Figure, type FigureId } from './figures.ts'
-import type { Machine } from './machine.ts'
+import type { Disturbance, Machine } from './machine.ts'
+import { median } from './statistics.ts'
 
 /** What a run was, beside its figures. */
 export interface Run {
@@ -8,8 +10,8 @@ export interface Run {
   scale: string
   machine: Machine
   pinning: string
-  /** Share of processor time the host took away, 0..1. */
-  steal: number
+  /** Of each round. */
+  disturbances: readonly Disturbance[]
   loadBefore: number
   loadAfter: number
   /** Targets that are missing, with the reason. */
@@ -63,12 +65,25 @@ export function summary(figures: readonly Figure[]): string {
   return `${held.length - failed.length} of ${held.length} limits held${names.length > 0 ? `; not held:\n  ${names.join('\n  ')}` : ''}`
 }
 
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
+
+function disturbance(rounds: readonly Disturbance[]): string[] {
+  if (rounds.length === 0) return []
+  const loud = rounds.filter((round) => !isQuiet(round)).length
+  const stolen = percent(median(rounds.map((round) => round.stolen)))
+  const others = percent(median(rounds.map((round) => round.others)))
+  return [
+    `${loud} of ${rounds.length} rounds were disturbed; in the median round the host took ${stolen} and other processes used ${others} of the processors`,
+  ]
+}
+
 function facts(run: Run): string[] {
   const { machine } = run
   return [
     `${run.time}, commit ${machine.commit}, ${run.scale} run`,
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGigabytes} GB, Linux ${machine.kernel}, ${machine.runtime}`,
-    `${run.pinning}; steal ${(run.steal * 100).toFixed(2)} %, load average ${run.loadBefore.toFixed(2)} before and ${run.loadAfter.toFixed(2)} after`,
+    `${run.pinning}; load average ${run.loadBefore.toFixed(2)} before and ${run.loadAfter.toFixed(2)} after`,
+    ...disturbance(run.disturbances),
     ...run.missing,
   ]
 }

@@ -39,6 +39,11 @@ export class Rig {
     return target.server === 'direct' ? undefined : this.#servers.get(target.server)
   }
 
+  /** The processes that are measured. */
+  get pids(): number[] {
+    return [...this.#servers.values()].map(({ pid }) => pid)
+  }
+
   load(target: Target, shape: RequestShape): LoadTarget {
     const port = target.server === 'direct' ? this.upstream.port : this.server(target)?.port
     if (port === undefined) throw new Error(`${target.name}: its server was not started`)

@@ -9,32 +9,33 @@ export interface Scale {
   firstToken: { rounds: number; seconds: number }
   prompt: { rounds: number; seconds: number }
   memory: { streams: readonly number[]; seconds: number }
-  aborts: { count: number; warmUp: number }
+  /** `settleSeconds`: connections that are being closed go away, a leak does not. */
+  aborts: { count: number; warmUp: number; settleSeconds: number }
 }
 
 export const NORMAL: Scale = {
   name: 'normal',
-  warmSeconds: 2,
-  settleSeconds: 0.4,
-  requests: { rounds: 3, seconds: 1, loads: [0.25, 0.75] },
-  latency: { rounds: 7, seconds: 0.5 },
+  warmSeconds: 1.5,
+  settleSeconds: 0.2,
+  requests: { rounds: 3, seconds: 0.8, loads: [0.25, 0.75] },
+  latency: { rounds: 7, seconds: 0.35 },
   events: { rounds: 3, seconds: 1.5 },
-  firstToken: { rounds: 7, seconds: 0.5 },
-  prompt: { rounds: 3, seconds: 0.8 },
-  memory: { streams: [1_000, 4_000], seconds: 8 },
-  aborts: { count: 10_000, warmUp: 2_000 },
+  firstToken: { rounds: 5, seconds: 0.35 },
+  prompt: { rounds: 3, seconds: 0.7 },
+  memory: { streams: [1_000, 4_000], seconds: 6 },
+  aborts: { count: 10_000, warmUp: 2_000, settleSeconds: 3 },
 }
 
 /** For a look while working: the same measures, too short to be quoted. */
 export const QUICK: Scale = {
   name: 'quick',
-  warmSeconds: 0.7,
-  settleSeconds: 0.2,
+  warmSeconds: 0.5,
+  settleSeconds: 0.1,
   requests: { rounds: 1, seconds: 0.5, loads: [] },
-  latency: { rounds: 2, seconds: 0.25 },
-  events: { rounds: 1, seconds: 0.7 },
-  firstToken: { rounds: 2, seconds: 0.25 },
+  latency: { rounds: 2, seconds: 0.2 },
+  events: { rounds: 1, seconds: 0.6 },
+  firstToken: { rounds: 1, seconds: 0.25 },
   prompt: { rounds: 1, seconds: 0.4 },
-  memory: { streams: [1_000, 4_000], seconds: 2 },
-  aborts: { count: 2_000, warmUp: 500 },
+  memory: { streams: [1_000, 4_000], seconds: 1.5 },
+  aborts: { count: 2_000, warmUp: 500, settleSeconds: 1 },
 }

@@ -36,6 +36,11 @@ export function family(target: Target): Family {
   return target.client === target.upstream ? 'same dialect' : 'translated'
 }
 
+/** One way of each family, for what depends on whether a stream is translated and hardly on between what. */
+export function representative(target: Target): boolean {
+  return ['bare pipe', 'nginx', 'chat', 'messages → chat'].includes(target.name)
+}
+
 const PATHS = { 'chat-completions': '/v1/chat/completions', messages: '/v1/messages' } as const
 
 export interface RequestShape {

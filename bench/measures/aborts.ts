@@ -2,11 +2,9 @@ import type { Bench, Measure } from '../bench.ts'
 import { Samples } from '../figures.ts'
 import { descriptors, residentMegabytes } from '../process-usage.ts'
 import { StreamLoad } from '../stream-load.ts'
-import type { Target } from '../targets.ts'
+import { representative, type Target } from '../targets.ts'
 
 const AT_ONCE = 200
-/** A leak does not go away; connections that are being closed do. */
-const SETTLE_SECONDS = 3
 
 /** Clients that leave in the middle of a stream, thousands of them: everything must come back. */
 export const aborts: Measure = {
@@ -15,7 +13,7 @@ export const aborts: Measure = {
     const samples = new Samples()
     const { count, warmUp } = bench.scale.aborts
     bench.rig.upstream.plan({ intervalMs: 20, events: Number.POSITIVE_INFINITY })
-    for (const target of bench.targets.filter(({ server }) => server !== 'direct')) {
+    for (const target of bench.targets.filter(representative)) {
       const pid = bench.rig.server(target)?.pid
       if (pid === undefined) continue
       bench.progress(`aborts: ${target.name}`)
@@ -42,5 +40,5 @@ async function storm(bench: Bench, target: Target, count: number): Promise<void>
     await load.start(bench.rig.load(target, { stream: true }), Math.min(AT_ONCE, left))
     load.stop()
   }
-  await Bun.sleep(SETTLE_SECONDS * 1000)
+  await Bun.sleep(bench.scale.aborts.settleSeconds * 1000)
 }

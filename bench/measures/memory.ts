@@ -2,7 +2,7 @@ import { type Bench, type Measure, noFailures } from '../bench.ts'
 import { type FigureId, Samples } from '../figures.ts'
 import { descriptorLimit, residentMegabytes } from '../process-usage.ts'
 import { StreamLoad } from '../stream-load.ts'
-import { family, type Target } from '../targets.ts'
+import { representative, type Target } from '../targets.ts'
 import { maximum } from './requests.ts'
 
 const EVENT_INTERVAL_MS = 1_000
@@ -14,16 +14,10 @@ export const memory: Measure = {
   async run(bench) {
     const samples = new Samples()
     bench.rig.ticker.start(false)
-    for (const target of bench.targets.filter(worthIt)) await one(bench, target, samples)
+    for (const target of bench.targets.filter(representative)) await one(bench, target, samples)
     bench.rig.ticker.start(true)
     return samples
   },
-}
-
-/** One way of each family: what a stream holds depends on whether it is translated, hardly on between what. */
-function worthIt(target: Target): boolean {
-  if (target.server === 'direct') return false
-  return family(target) === 'reference' || target.client !== 'chat-completions' || target.name === 'chat'
 }
 
 async function one(bench: Bench, target: Target, samples: Samples): Promise<void> {

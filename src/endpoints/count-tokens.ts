@@ -5,7 +5,7 @@ import type { Target } from '../pipeline/target.ts'
 import { targetsOf } from '../policies/route.ts'
 import { decodeCountRequest } from '../protocol/dialects/messages/count-tokens.ts'
 import { estimateTokens } from '../protocol/model/estimate.ts'
-import { isObject, type JsonObject, parseJson } from '../protocol/model/json.ts'
+import { isObject, parseJson } from '../protocol/model/json.ts'
 import { readAll } from '../upstream/source.ts'
 import { acceptCall } from './accept.ts'
 import type { Gateway } from './gateway.ts'
@@ -50,14 +50,8 @@ async function upstreamCount(gateway: Gateway, call: Call, target: Target): Prom
     const prepared = prepareBody(call, target, provider, dialect, 'count-tokens')
     const response = await sendTo(call, target, provider, 'count-tokens', prepared.bytes, gateway.outside)
     const body = parseJson(Buffer.from(await readAll(response.body, MAXIMUM_BYTES)).toString())
-    return response.status === 200 && isObject(body) ? countIn(body) : undefined
+    return response.status === 200 && isObject(body) ? dialect.upstream.decodeCount?.(body) : undefined
   } catch {
     return undefined
   }
-}
-
-/** `input_tokens` (messages) or `totalTokens` (generate-content). */
-function countIn(body: JsonObject): number | undefined {
-  const count = body['input_tokens'] ?? body['totalTokens']
-  return typeof count === 'number' ? count : undefined
 }

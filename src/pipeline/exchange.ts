@@ -13,8 +13,9 @@ import { AnswerStream } from './answer-stream.ts'
 import type { Call, Reply } from './call.ts'
 import { replaceMembers, scanJson } from './json-scan.ts'
 import { PassThroughRenderer, type Renderer, TranslatingRenderer } from './render.ts'
-import { asksForUsage, clientPath, type PreparedBody, prepareBody } from './request-body.ts'
+import { asksForUsage, checkLosses, clientPath, type PreparedBody, prepareBody } from './request-body.ts'
 import type { Target } from './target.ts'
+import { namingDecoder, replacedNames, withOwnNames } from './tool-names.ts'
 
 /** What an exchange needs of the world. */
 export interface Outside {
@@ -46,6 +47,9 @@ async function localExchange(
   provider: LocalProvider,
   outside: Outside,
 ): Promise<Reply> {
+  const dropped = provider.losses?.(call.request, target.settings) ?? []
+  checkLosses(call, dropped)
+  call.record.dropped = dropped
   const controller = new AbortController()
   const signal = AbortSignal.any([call.signal, controller.signal])
   const batches = provider.open({
@@ -73,17 +77,18 @@ async function httpExchange(
   const response = await sendTo(call, target, provider, operation, prepared.bytes, outside)
   if (response.status < 200 || response.status > 299) throw await errorOf(response, dialect)
   const context = { newId: outside.newId, maker: target.label }
+  const names = replacedNames(prepared.passedThrough ? undefined : call.request.tools, dialect.upstream)
   if (isEventStream(response))
     return answer(
       call,
       target,
-      new SseAnswerReader(response.body, dialect.upstream.decodeStream(context)),
+      new SseAnswerReader(response.body, namingDecoder(dialect.upstream.decodeStream(context), names)),
       prepared,
       outside,
     )
   const bytes = await readAll(response.body, MAXIMUM_ANSWER_BYTES)
   const body = wholeBody(bytes, response, dialect)
-  const events = dialect.upstream.decodeAnswer(body, context)
+  const events = withOwnNames(dialect.upstream.decodeAnswer(body, context), names)
   if (prepared.passedThrough && !call.request.stream) return passedWhole(call, bytes, body, events)
   return answer(call, target, new WholeAnswerReader(events), { ...prepared, passedThrough: false }, outside)
 }
@@ -97,7 +102,9 @@ export async function sendTo(
   body: string | Uint8Array,
   outside: Outside,
 ): Promise<UpstreamResponse> {
-  const { settings, model } = target
+  const { model } = target
+  const completed = provider.complete?.(target.settings, outside.services, call.signal) ?? target.settings
+  const settings = completed instanceof Promise ? await completed : completed
   const place = provider.place(operation, model, settings)
   if (!place) throw new GatewayError('unsupported', `${target.label} does not offer ${operation}`)
   const authorise = provider.authorise(settings, outside.services, call.signal)
@@ -106,8 +113,8 @@ export async function sendTo(
     'content-type': 'application/json',
     accept: operation === 'stream' ? 'text/event-stream' : 'application/json',
     'accept-encoding': 'identity',
-    ...forwarded(call, provider),
     ...provider.headers?.(settings, model),
+    ...forwarded(call, provider, target),
     ...settings.headers,
     ...credentials,
   }
@@ -121,13 +128,27 @@ export async function sendTo(
   })
 }
 
-function forwarded(call: Call, provider: HttpProvider): Record<string, string> {
+function forwarded(call: Call, provider: HttpProvider, target: Target): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const name of provider.forwardHeaders ?? []) {
     const value = call.headers.get(name)
-    if (value !== null) headers[name] = value
+    const kept = value === null ? undefined : forwardedValue(name, value, call, target)
+    if (kept !== undefined) headers[name] = kept
   }
   return headers
+}
+
+/**
+ * Version and betas speak of the body's language, so they go up only with a body of that language; betas that the
+ * host does not take stay behind, as do their members of the body (request-body.ts).
+ */
+function forwardedValue(name: string, value: string, call: Call, target: Target): string | undefined {
+  if (!name.startsWith('anthropic-')) return value
+  if (target.dialect !== call.client.name) return undefined
+  const { betas } = target.capabilities
+  if (name !== 'anthropic-beta' || betas === 'all') return value
+  const kept = value.split(',').filter((beta) => betas.includes(beta.trim()))
+  return kept.length === 0 ? undefined : kept.join(',')
 }
 
 function isEventStream(response: UpstreamResponse): boolean {

@@ -1,4 +1,4 @@
-import type { Dialect } from '../protocol/dialects/dialect.ts'
+import type { Dialect, UpstreamSide } from '../protocol/dialects/dialect.ts'
 import type { Dropped } from '../protocol/model/dropped.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import type { JsonObject } from '../protocol/model/json.ts'
@@ -29,10 +29,10 @@ export function prepareBody(
   operation: Operation,
 ): PreparedBody {
   const restored = wantsState(call, target, dialect) ? call.restored : undefined
-  if (dialect.name === call.client.name && !restored && !includes(call.body, ENVELOPE))
+  if (dialect.name === call.client.name && !restored && !needsFiltering(call, target))
     return { bytes: patched(call, target, provider, operation), dropped: [], passedThrough: true }
   const { translation } = call.snapshot
-  const { body, dropped } = dialect.upstream.encodeRequest(restored ?? call.request, {
+  const { body, dropped } = encoderOf(dialect, operation)(restored ?? call.request, {
     model: target.model,
     maker: target.label,
     capabilities: target.capabilities,
@@ -40,8 +40,14 @@ export function prepareBody(
     thinkingMap: translation.thinkingMap,
   })
   checkLosses(call, dropped)
-  const shaped = provider.shape ? provider.shape(body, target.model, operation) : body
+  const shaped = provider.shape ? provider.shape(body, target.model, operation, dialect.name) : body
   return { bytes: JSON.stringify(shaped), dropped, passedThrough: false }
+}
+
+function encoderOf({ name, upstream }: Dialect, operation: Operation): UpstreamSide['encodeRequest'] {
+  if (operation !== 'count-tokens') return upstream.encodeRequest
+  if (upstream.encodeCount) return upstream.encodeCount
+  throw new GatewayError('unsupported', `${name} has no operation that counts tokens`)
 }
 
 /** Within one dialect the client's own history stands, unless the upstream refuses turns without their thinking. */
@@ -50,14 +56,22 @@ function wantsState(call: Call, target: Target, dialect: Dialect): boolean {
   return dialect.name === 'chat-completions' && target.capabilities.reasoningReplay !== 'never'
 }
 
+/** Bytes cannot pass when they hold another dialect's opaque values, or betas the host does not take. */
+function needsFiltering(call: Call, target: Target): boolean {
+  if (target.capabilities.betas !== 'all' && call.headers.has('anthropic-beta')) return true
+  return includes(call.body, ENVELOPE)
+}
+
 function includes(body: Uint8Array, needle: Uint8Array): boolean {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(needle)
 }
 
 /** Members that differ between what the client sent and what the upstream must get. */
-function patches(call: Call, target: Target): Map<string, string> {
+function patches(call: Call, target: Target, operation: Operation): Map<string, string> {
   const { request, members, client } = call
   const found = new Map<string, string>([['model', JSON.stringify(target.model)]])
+  // A count is asked of the prompt alone: the counting endpoint refuses what governs the answer.
+  if (operation === 'count-tokens') return found
   const add = (field: string, value: unknown): void => {
     if (!members.has(field) && value !== undefined) found.set(field, JSON.stringify(value))
   }
@@ -94,15 +108,17 @@ function patched(
   provider: HttpProvider,
   operation: Operation,
 ): string | Uint8Array {
-  const changes = patches(call, target)
+  const changes = patches(call, target, operation)
   if (!provider.shape) return replaceMembers(call.body, call.members, changes)
   const body = JSON.parse(Buffer.from(call.body).toString()) as JsonObject
   for (const [key, text] of changes) body[key] = JSON.parse(text)
-  return JSON.stringify(provider.shape(body, target.model, operation))
+  const shaped = provider.shape(body, target.model, operation, call.client.name)
+  // Nothing to shape: the client's bytes pass.
+  return shaped === body ? replaceMembers(call.body, call.members, changes) : JSON.stringify(shaped)
 }
 
 /** Lossless or loud: some losses are never acceptable, strict mode accepts none. */
-function checkLosses(call: Call, dropped: readonly Dropped[]): void {
+export function checkLosses(call: Call, dropped: readonly Dropped[]): void {
   const fatal = dropped.find((loss) => loss.essential) ?? (call.strict ? dropped[0] : undefined)
   if (!fatal) return
   const field = clientPath(call, fatal.path)

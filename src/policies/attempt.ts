@@ -87,7 +87,7 @@ async function tryOnce(call: Call, target: Target, next: Handler): Promise<Reply
 }
 
 /** Failures that leave open whether the upstream did the work: it is not asked to do it again (promise B15). */
-const workMayBeDone = new Set(['connection_lost', 'upstream_not_http', 'upstream_ended_early'])
+const workMayBeDone = new Set(['connection_lost', 'upstream_not_http'])
 
 /** Errors after which the same target may do better. */
 function mayRetry({ kind, details }: GatewayError): boolean {

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { Call, Policy } from '../pipeline/call.ts'
 import type { Block } from '../protocol/model/block.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
 import { Fold } from '../protocol/model/fold.ts'
+import { parseJson } from '../protocol/model/json.ts'
+import type { Opaque } from '../protocol/model/origin.ts'
 import type { ChatRequest, Message } from '../protocol/model/request.ts'
 import type { Vault } from '../store/vault.ts'
 
@@ -23,35 +24,65 @@ export const continuity =
 /** The request with the state its turns have lost; undefined when nothing is known to be missing. */
 function restore(call: Call, vault: Vault): ChatRequest | undefined {
   let changed = false
-  const messages = call.request.messages.map((message) => {
-    const restored = message.role === 'assistant' ? restoredTurn(message, call.tenant, vault) : undefined
-    if (restored) changed = true
-    return restored ?? message
+  const messages = call.request.messages.map((message, index, all) => {
+    if (message.role !== 'assistant' || message.content.some(hasOpaque)) return message
+    const key = keyOf(message.content, all[index - 1])
+    const kept = key === undefined ? undefined : vault.get(call.tenant, key)
+    if (!kept || (!kept.some(hasOpaque) && message.content.some(isThinking))) return message
+    changed = true
+    return { ...message, content: restored(message.content, kept) }
   })
   return changed ? { ...call.request, messages } : undefined
 }
 
-function restoredTurn(message: Message, tenant: string, vault: Vault): Message | undefined {
-  const { content } = message
-  if (content.some(hasOpaque)) return undefined
-  const key = keyOf(content)
-  const kept = key === undefined ? undefined : vault.get(tenant, key)
-  if (!kept || (!kept.some(hasOpaque) && content.some(isThinking))) return undefined
-  const signatures = new Map(
-    kept.flatMap((block) => (block.type === 'tool-call' ? [[block.id, block.signature] as const] : [])),
-  )
+/** The turn as the client has it, with the kept thinking in its places and the kept signatures on its blocks. */
+function restored(content: readonly Block[], kept: readonly Block[]): Block[] {
   const visible = content.filter((block) => !isThinking(block))
-  return {
-    ...message,
-    content: [...kept.filter(isThinking), ...visible.map((block) => signed(block, signatures))],
-  }
+  const shapes = kept.filter((block) => !isThinking(block))
+  const same = shapes.length === visible.length && shapes.every((shape, at) => isSame(shape, visible[at]))
+  return same ? inPlace(visible, kept) : inFront(visible, kept)
 }
 
-type Signatures = ReadonlyMap<string, Extract<Block, { type: 'tool-call' }>['signature']>
+function isSame(shape: Block, block: Block | undefined): boolean {
+  return shape.type === block?.type && (block.type !== 'tool-call' || block.id === callId(shape))
+}
 
-function signed(block: Block, signatures: Signatures): Block {
-  const signature = block.type === 'tool-call' ? signatures.get(block.id) : undefined
-  return block.type === 'tool-call' && signature ? { ...block, signature } : block
+/** Block by block: thinking stands where it stood. */
+function inPlace(visible: readonly Block[], kept: readonly Block[]): Block[] {
+  let next = 0
+  return kept.map((block) => {
+    if (isThinking(block)) return block
+    const own = visible[next] as Block
+    next += 1
+    return withSignature(own, signatureOf(block))
+  })
+}
+
+/** The client has merged or moved blocks: thinking stands first, signatures go to their calls and the last text. */
+function inFront(visible: readonly Block[], kept: readonly Block[]): Block[] {
+  const ofCalls = new Map(kept.map((block) => [callId(block), signatureOf(block)]))
+  const ofText = kept.filter((block) => block.type === 'text').findLast(hasOpaque)
+  const lastText = visible.findLast((block) => block.type === 'text')
+  return [
+    ...kept.filter(isThinking),
+    ...visible.map((block) => {
+      if (block.type === 'tool-call') return withSignature(block, ofCalls.get(block.id))
+      return block === lastText ? withSignature(block, ofText && signatureOf(ofText)) : block
+    }),
+  ]
+}
+
+function withSignature(block: Block, signature: Opaque | undefined): Block {
+  const carries = block.type === 'text' || block.type === 'tool-call'
+  return carries && signature ? { ...block, signature } : block
+}
+
+function signatureOf(block: Block): Opaque | undefined {
+  return block.type === 'text' || block.type === 'tool-call' ? block.signature : undefined
+}
+
+function callId(block: Block): string | undefined {
+  return block.type === 'tool-call' ? block.id : undefined
 }
 
 function isThinking(block: Block): boolean {
@@ -60,34 +91,71 @@ function isThinking(block: Block): boolean {
 
 function hasOpaque(block: Block): boolean {
   if (block.type === 'thinking') return block.opaque !== undefined && block.opaque.length > 0
-  return (block.type === 'tool-call' || block.type === 'text') && block.signature !== undefined
+  return signatureOf(block) !== undefined
 }
 
-/** What a client sends back unchanged: the first call's id, else the whole visible text. */
-function keyOf(blocks: readonly Block[]): string | undefined {
-  for (const block of blocks) if (block.type === 'tool-call') return `call:${block.id}`
-  const text = blocks.map((block) => (block.type === 'text' ? block.text : '')).join('')
-  return text === '' ? undefined : `text:${createHash('sha256').update(text).digest('base64url')}`
+/** A text shorter than this is said in many conversations: what it answered belongs to its key. */
+const TELLING_CHARACTERS = 200
+/** An id that ends like this is not given twice; shorter ones are often counted from zero in every conversation. */
+const telling = /[A-Za-z0-9]{12}$/
+
+/** What a client sends back unchanged: the first call, or the whole visible text. */
+function keyOf(blocks: readonly Block[], before: Message | undefined): string | undefined {
+  const call = blocks.find((block) => block.type === 'tool-call')
+  if (call) return `call:${call.name}:${call.id}:${telling.test(call.id) ? '' : compact(call.arguments)}`
+  const text = textOf(blocks)
+  if (text === '') return undefined
+  const asked = text.length < TELLING_CHARACTERS ? mark(textOf(before?.content ?? [])) : ''
+  return `text:${mark(text)}:${asked}`
 }
 
-/** A tap that folds the answer from its first state on, and keeps that state when the answer is complete. */
+/** Arguments without the white space of whoever wrote them. */
+function compact(text: string): string {
+  const parsed = parseJson(text)
+  return mark(parsed === undefined ? text : JSON.stringify(parsed))
+}
+
+/** Length, beginning and end: enough to know a text again, without reading all of a long history at every request. */
+function mark(text: string): string {
+  if (text.length <= 2 * TELLING_CHARACTERS) return text
+  return `${text.length}:${text.slice(0, TELLING_CHARACTERS)}…${text.slice(-TELLING_CHARACTERS)}`
+}
+
+function textOf(blocks: readonly Block[]): string {
+  return blocks
+    .map((block) => (block.type === 'text' ? block.text : ''))
+    .join('')
+    .trim()
+}
+
+/** A tap that folds the answer, and keeps its turn when that has state and is complete. */
 function remember(call: Call, vault: Vault): (events: readonly AnswerEvent[]) => void {
-  let state: Fold | undefined
+  const state = new Fold()
+  const before = call.request.messages.at(-1)
   return (events) => {
-    if (!state && events.some(carriesState)) state = new Fold()
-    state?.push(events)
-    if (!state?.complete) return
+    if (state.complete) return
+    state.push(events)
+    if (!state.complete) return
     for (const { blocks } of state.answer.candidates) {
-      const key = keyOf(blocks)
-      const kept = blocks.filter(
-        (block) => isThinking(block) || (block.type === 'tool-call' && hasOpaque(block)),
-      )
-      if (key !== undefined && kept.length > 0) vault.put(call.tenant, key, kept)
+      const key = keyOf(blocks, before)
+      if (key !== undefined && blocks.some((block) => isThinking(block) || hasOpaque(block)))
+        vault.put(call.tenant, key, blocks.flatMap(skeleton))
     }
-    state = undefined
   }
 }
 
-function carriesState(event: AnswerEvent): boolean {
-  return event.type === 'block-start' && (isThinking(event.block) || hasOpaque(event.block))
+/** Thinking as it is, of visible blocks only what the client lacks: their order and their signatures. */
+function skeleton(block: Block): Block[] {
+  switch (block.type) {
+    case 'thinking':
+      return [block]
+    case 'text':
+      return [{ type: 'text', text: '', ...(block.signature ? { signature: block.signature } : {}) }]
+    case 'tool-call':
+      return [{ ...block, arguments: '' }]
+    case 'refusal':
+      return [{ type: 'refusal', text: '' }]
+    default:
+      return []
+  }
 }

@@ -3,7 +3,7 @@ import type { DialectName } from '../protocol/model/origin.ts'
 import { encodedSegment, join, withoutSuffix } from './address.ts'
 import { anthropicVersion } from './anthropic-version.ts'
 import { bearer } from './credentials.ts'
-import { googleMethods } from './google-methods.ts'
+import { countedContents, googleMethods } from './google-methods.ts'
 import { dataModelIds, googleModelIds } from './model-ids.ts'
 import type { HttpProvider, Operation, ProviderSettings } from './provider.ts'
 import { namelessContents } from './shapes.ts'
@@ -108,6 +108,10 @@ export const customHttp: HttpProvider = {
   },
   headers: (settings): Record<string, string> =>
     dialectOf(settings) === 'messages' ? { 'anthropic-version': anthropicVersion } : {},
-  shape: namelessContents,
+  shape(body, model, operation) {
+    const shaped = namelessContents(body, model)
+    if (operation !== 'count-tokens' || shaped['contents'] === undefined) return shaped
+    return countedContents(shaped, model.startsWith('models/') ? model : `models/${model}`)
+  },
   modelIds: (body) => (body['models'] === undefined ? dataModelIds(body) : googleModelIds(body)),
 }

@@ -1,4 +1,5 @@
 import { defineOpenAiCompatible } from './define.ts'
+import { withReasoningContent } from './shapes.ts'
 
 /** protocol.md §1.5, §5.4. The address is accepted with `/v1` and with `/beta` as well. */
 export const deepseek = defineOpenAiCompatible({
@@ -7,4 +8,5 @@ export const deepseek = defineOpenAiCompatible({
   defaultBaseUrl: 'https://api.deepseek.com',
   messages: { trim: ['/v1', '/beta', '/anthropic'], path: '/anthropic/v1/messages' },
   responses: true,
+  shape: withReasoningContent,
 })

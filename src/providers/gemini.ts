@@ -1,6 +1,6 @@
 import { join, plainSegment, withoutSuffix } from './address.ts'
 import { bearer, requireKey } from './credentials.ts'
-import { googleMethods } from './google-methods.ts'
+import { countedContents, googleMethods } from './google-methods.ts'
 import { googleModelIds } from './model-ids.ts'
 import type { HttpProvider } from './provider.ts'
 import { namelessContents } from './shapes.ts'
@@ -41,6 +41,9 @@ export const gemini: HttpProvider = {
     const key = requireKey(settings, environment)
     return settings.dialect === 'chat-completions' ? bearer(key) : { 'x-goog-api-key': key }
   },
-  shape: namelessContents,
+  shape(body, model, operation) {
+    const shaped = namelessContents(body, model)
+    return operation === 'count-tokens' ? countedContents(shaped, modelPath(model)) : shaped
+  },
   modelIds: googleModelIds,
 }

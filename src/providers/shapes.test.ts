@@ -10,12 +10,25 @@ const plainTool = {
   function: { name: 'f', parameters: { type: 'object', properties: {} } },
 }
 const asked = { role: 'user', content: 'x' }
+const called = { role: 'assistant', content: null, tool_calls: [{ id: '1' }] }
 const begun = { role: 'assistant', content: 'y' }
 
 /** Vendor, model, the body as encoded, the body as sent. */
 const rows: [string, string, JsonObject, JsonObject][] = [
   ['moonshot', 'kimi-k3', { messages: [asked, begun] }, { messages: [asked, { ...begun, partial: true }] }],
   ['moonshot', 'kimi-k3', { messages: [asked], tools: [tool] }, { messages: [asked], tools: [plainTool] }],
+  [
+    'deepseek',
+    'deepseek-v4',
+    { messages: [asked, called, begun] },
+    { messages: [asked, { ...called, reasoning_content: '' }, begun] },
+  ],
+  [
+    'deepseek',
+    'deepseek-v4',
+    { messages: [{ ...called, reasoning_content: 'hm' }] },
+    { messages: [{ ...called, reasoning_content: 'hm' }] },
+  ],
   ['mistral', 'm', { seed: 7, messages: [asked] }, { random_seed: 7, messages: [asked] }],
   ['mistral', 'm', { messages: [begun] }, { messages: [{ ...begun, prefix: true }] }],
   ['groq', 'qwen/qwen3-32b', {}, { reasoning_format: 'parsed' }],
@@ -50,7 +63,7 @@ describe('bodies as each vendor wants them', () => {
   })
 
   test('vendors that want nothing changed have no shape, so that bytes can pass', () => {
-    for (const id of ['openrouter', 'openai', 'anthropic', 'clewdr', 'deepseek', 'openai_compat'])
+    for (const id of ['openrouter', 'openai', 'anthropic', 'clewdr', 'openai_compat'])
       expect([id, httpProvider(id).shape]).toEqual([id, undefined])
   })
 })

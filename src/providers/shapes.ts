@@ -37,6 +37,27 @@ export function continuing(member: string): Shape {
   }
 }
 
+/**
+ * An empty `reasoning_content` on assistant turns that called tools and have none (a client dropped it, or another
+ * model made the turn): without the member the vendor answers 400 (protocol.md §1.5).
+ */
+export const withReasoningContent: Shape = (body) => {
+  const { messages } = body
+  if (!Array.isArray(messages) || !messages.some(lacksReasoning)) return body
+  return {
+    ...body,
+    messages: messages.map((message) =>
+      lacksReasoning(message) ? { ...message, reasoning_content: '' } : message,
+    ),
+  }
+}
+
+function lacksReasoning(message: Json): message is JsonObject {
+  if (!isObject(message) || message['role'] !== 'assistant') return false
+  const { tool_calls: calls, reasoning_content: reasoning } = message
+  return Array.isArray(calls) && calls.length > 0 && typeof reasoning !== 'string'
+}
+
 /** `thinking: {type}` as the vendor's own switch; `write` gives the members that say on or off. */
 export function thinkingSwitch(write: (on: boolean, body: JsonObject) => JsonObject): Shape {
   return (body) => {

@@ -1,8 +1,8 @@
 import type { Block } from '../protocol/model/block.ts'
 
 /**
- * Remembers what clients drop: the thinking and signatures of an assistant turn, by tenant and by a key that the
- * client does send back (a tool-call id, or the turn's text). Bounded per tenant and in all; the oldest go first.
+ * Remembers what clients drop: the thinking and signatures of an assistant turn, by tenant and by a key that is made
+ * of what the client does send back. Bounded per tenant and in all; the oldest go first.
  */
 export interface Vault {
   get(tenant: string, key: string): readonly Block[] | undefined
@@ -11,6 +11,8 @@ export interface Vault {
 
 export interface VaultLimits {
   bytesPerTenant: number
+  /** Over all tenants. */
+  bytes: number
   tenants: number
   maxAgeMilliseconds: number
 }
@@ -21,60 +23,99 @@ interface Entry {
   at: number
 }
 
+/** What one tenant has: entries in the order they came, oldest first. */
+interface Room {
+  entries: Map<string, Entry>
+  bytes: number
+}
+
 const defaults: VaultLimits = {
   bytesPerTenant: 32 * 1024 * 1024,
+  bytes: 256 * 1024 * 1024,
   tenants: 1_000,
   maxAgeMilliseconds: 24 * 3_600_000,
 }
 
+/** What an entry costs beside its content. */
+const ENTRY_BYTES = 200
+
 export class MemoryVault implements Vault {
-  readonly #tenants = new Map<string, { entries: Map<string, Entry>; bytes: number }>()
+  /** The tenant that was last written to is last. */
+  readonly #tenants = new Map<string, Room>()
   readonly #limits: VaultLimits
   readonly #now: () => number
+  #bytes = 0
 
-  constructor(now: () => number, limits: VaultLimits = defaults) {
+  constructor(now: () => number, limits: Partial<VaultLimits> = {}) {
     this.#now = now
-    this.#limits = limits
+    this.#limits = { ...defaults, ...limits }
+  }
+
+  /** Bytes held, as counted against the limits. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get(tenant: string, key: string): readonly Block[] | undefined {
-    const entry = this.#tenants.get(tenant)?.entries.get(key)
-    if (!entry || this.#now() - entry.at > this.#limits.maxAgeMilliseconds) return undefined
-    return entry.blocks
+    const room = this.#tenants.get(tenant)
+    const entry = room?.entries.get(key)
+    if (!room || !entry) return undefined
+    if (this.#now() - entry.at <= this.#limits.maxAgeMilliseconds) return entry.blocks
+    this.#remove(room, key)
+    return undefined
   }
 
   put(tenant: string, key: string, blocks: readonly Block[]): void {
+    // Characters, each counted as the two bytes it may take.
+    const bytes = 2 * (JSON.stringify(blocks).length + key.length) + ENTRY_BYTES
+    if (bytes > Math.min(this.#limits.bytesPerTenant, this.#limits.bytes)) return
     const room = this.#room(tenant)
-    const bytes = JSON.stringify(blocks).length + key.length
-    if (bytes > this.#limits.bytesPerTenant) return
     this.#remove(room, key)
+    while (room.bytes + bytes > this.#limits.bytesPerTenant) this.#removeOldest(room)
+    while (this.#bytes + bytes > this.#limits.bytes) this.#removeOldestOfAll()
     room.entries.set(key, { blocks, bytes, at: this.#now() })
     room.bytes += bytes
-    for (const oldest of room.entries.keys()) {
-      if (room.bytes <= this.#limits.bytesPerTenant) break
-      this.#remove(room, oldest)
-    }
+    this.#bytes += bytes
   }
 
-  #room(tenant: string): { entries: Map<string, Entry>; bytes: number } {
-    const known = this.#tenants.get(tenant)
-    if (known) {
-      // Most recently used last.
-      this.#tenants.delete(tenant)
-      this.#tenants.set(tenant, known)
-      return known
-    }
-    const oldest = this.#tenants.keys().next().value
-    if (this.#tenants.size >= this.#limits.tenants && oldest !== undefined) this.#tenants.delete(oldest)
-    const room = { entries: new Map<string, Entry>(), bytes: 0 }
+  /** The tenant's room, made when it has none; the tenant that was silent longest makes way. */
+  #room(tenant: string): Room {
+    const room = this.#tenants.get(tenant) ?? { entries: new Map<string, Entry>(), bytes: 0 }
+    this.#tenants.delete(tenant)
+    const oldest = first(this.#tenants)
+    if (this.#tenants.size >= this.#limits.tenants && oldest !== undefined) this.#removeTenant(oldest)
     this.#tenants.set(tenant, room)
     return room
   }
 
-  #remove(room: { entries: Map<string, Entry>; bytes: number }, key: string): void {
+  /** Takes from the tenant that was silent longest. */
+  #removeOldestOfAll(): void {
+    const tenant = first(this.#tenants)
+    const room = tenant === undefined ? undefined : this.#tenants.get(tenant)
+    if (tenant === undefined || !room) return
+    this.#removeOldest(room)
+    if (room.entries.size === 0 && this.#tenants.size > 1) this.#removeTenant(tenant)
+  }
+
+  #removeTenant(tenant: string): void {
+    this.#bytes -= this.#tenants.get(tenant)?.bytes ?? 0
+    this.#tenants.delete(tenant)
+  }
+
+  #removeOldest(room: Room): void {
+    const oldest = first(room.entries)
+    if (oldest !== undefined) this.#remove(room, oldest)
+  }
+
+  #remove(room: Room, key: string): void {
     const entry = room.entries.get(key)
     if (!entry) return
     room.entries.delete(key)
     room.bytes -= entry.bytes
+    this.#bytes -= entry.bytes
   }
+}
+
+function first(map: ReadonlyMap<string, unknown>): string | undefined {
+  return map.keys().next().value
 }

@@ -102,9 +102,9 @@ describe('Claude Code completes a turn with a tool call through the gateway', ()
         folder,
         gateway.url,
         model,
-        `[scene:read-file] Read the file \`${file}\` and say what it holds.`,
+        `[scene:read-file] Read the file [file:${file}] and say what it holds.`,
       )
-      expect(outcome.stderr + outcome.stdout).toContain(secret)
+      expect(`${outcome.code} ${outcome.stderr}${outcome.stdout}`).toContain(secret)
       expect(outcome.code).toBe(0)
       const answered = JSON.parse(outcome.stdout) as { is_error: boolean; num_turns: number; result: string }
       expect(answered.is_error).toBe(false)

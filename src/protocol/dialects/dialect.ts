@@ -71,8 +71,6 @@ export interface DecodeContext {
   newId(): string
   /** Provider and model, `vendor/model`: the maker of opaque values. */
   maker: string
-  /** Names an encoder had to replace: as sent up → as the client wrote it. A call by the first is a call to the second. */
-  toolNames?: ReadonlyMap<string, string>
 }
 
 /** We play the vendor's client: what upstreams speak. */
@@ -84,6 +82,12 @@ export interface UpstreamSide {
   /** `end()` before the protocol's own end yields `answer-error`. Events after a terminal one are ignored. */
   decodeStream(context: DecodeContext): Machine<Frame, AnswerEvent>
   decodeError(status: number, body: string, headers: (name: string) => string | null): GatewayError
+  /** The name this wire takes for a tool; a pure function of the name. Absent when it takes any. */
+  wireToolName?(name: string): string
+  /** The body that asks for a count of the prompt's tokens; absent when the wire has no such operation. */
+  encodeCount?(request: ChatRequest, target: UpstreamTarget): EncodedRequest
+  /** The number in the answer to `encodeCount`; undefined when it is not such an answer. */
+  decodeCount?(body: JsonObject): number | undefined
 }
 
 export interface UpstreamTarget {

@@ -38,7 +38,10 @@ export async function openStage({ toml = '', env = {}, ...rest }: StageOptions =
 }
 
 /** A model's routes as TOML: the first is the primary one, a second the fallback. */
-export function modelToml(name: string, ...routes: readonly { provider: string; model: string; more?: string }[]): string {
+export function modelToml(
+  name: string,
+  ...routes: readonly { provider: string; model: string; more?: string }[]
+): string {
   return routes
     .map(
       ({ provider, model, more = '' }, index) =>

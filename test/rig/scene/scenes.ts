@@ -86,11 +86,11 @@ function toolScene(count: number, before: Piece[] = []): Scene {
   }
 }
 
-/** Asks an agent's own tool for the file named in backquotes; once it is there, repeats what it holds. */
+/** Asks an agent's own tool for the file named by `[file:PATH]`; once it is there, repeats what it holds. */
 const readFile: Scene = (conversation) => {
   if (pendingResults(conversation).length > 0) return take([say(resultsText(conversation))])
   const path = userTexts(conversation)
-    .map((text) => /`([^`]+)`/.exec(text)?.[1])
+    .map((text) => /\[file:([^\]]+)\]/.exec(text)?.[1])
     .findLast((found) => found !== undefined)
   const tool = conversation.tools.find(({ name }) => /^read(_file)?$/i.test(name))
   if (tool === undefined || path === undefined) return take([say(PLAIN_TEXT)])
@@ -98,7 +98,7 @@ const readFile: Scene = (conversation) => {
     /path/.test(name),
   )
   return take(
-    [say('I will read it.'), { type: 'call', name: tool.name, arguments: { [parameter]: path } }],
+    [think, say('I will read it.'), { type: 'call', name: tool.name, arguments: { [parameter]: path } }],
     'tools',
   )
 }

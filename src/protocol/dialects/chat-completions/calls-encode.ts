@@ -1,28 +1,47 @@
 import type { ToolCallBlock } from '../../model/block.ts'
 import { isSendable } from '../../model/envelope.ts'
 import type { JsonObject } from '../../model/json.ts'
+import type { DialectName } from '../../model/origin.ts'
 import { writeMark } from './cache.ts'
+import type { Placed } from './content-encode.ts'
 import { giveBack } from './extensions.ts'
 import { wireCallId, wireName } from './names.ts'
 import type { Scope } from './scope.ts'
 import { signatureMember } from './signature.ts'
 import { DIALECT } from './wire.ts'
 
-/** A call of an earlier turn; undefined for one the provider ran itself, which no other can repeat. */
-export function encodeCall(block: ToolCallBlock, path: string, scope: Scope): JsonObject | undefined {
-  const { capabilities, losses, target } = scope
+/** Stands in for a signature that was lost, where the upstream demands one (protocol.md §2.8.4). */
+const SENTINEL = 'skip_thought_signature_validator'
+
+/** The calls of an earlier turn; those the provider ran itself are left out, since no other can repeat them. */
+export function encodeCalls(calls: readonly Placed<ToolCallBlock>[], scope: Scope): JsonObject[] {
+  const encoded = calls.flatMap<JsonObject>(({ block, path }) => encodeCall(block, path, scope) ?? [])
+  const first = encoded[0]
+  const isUnsigned = first !== undefined && first['extra_content'] === undefined
+  if (scope.capabilities.thoughtSignatures && isUnsigned) Object.assign(first, signatureMember(SENTINEL))
+  return encoded
+}
+
+function encodeCall(block: ToolCallBlock, path: string, scope: Scope): JsonObject | undefined {
+  const { capabilities, losses } = scope
   if (block.kind === 'server') {
     losses.drop(path, 'a tool the provider ran has no place in chat completions')
     return undefined
   }
-  const wire: JsonObject = {
-    id: wireCallId(block.id, capabilities.callId),
-    ...body(block, capabilities.customTools),
-  }
-  if (block.signature && isSendable(block.signature, DIALECT, target.maker))
-    Object.assign(wire, signatureMember(block.signature))
+  const id = wireCallId(block.id, capabilities.callId)
+  const wire: JsonObject = { id, ...body(block, capabilities.customTools), ...signature(block, scope) }
   writeMark(wire, block, path, scope)
   return giveBack(wire, block.extensions)
+}
+
+/** Only to its maker, in this dialect or in the one whose state the upstream understands. */
+function signature(
+  { signature: opaque }: ToolCallBlock,
+  { capabilities, target }: Scope,
+): JsonObject | undefined {
+  const readable: DialectName[] = [DIALECT, capabilities.opaqueDialect]
+  const isKnown = opaque && readable.some((dialect) => isSendable(opaque, dialect, target.maker))
+  return isKnown ? signatureMember(opaque.value) : undefined
 }
 
 /** A free-text call to an upstream without such tools is a function of one argument, `input` (protocol.md §2.5). */

@@ -7,7 +7,7 @@ import type { AnswerContext } from '../dialect.ts'
 import { noteOf } from './extensions.ts'
 import { defined } from './loose.ts'
 import { toolOf } from './names.ts'
-import { signatureMember } from './signature.ts'
+import { wrappedSignature } from './signature.ts'
 import { DIALECT } from './wire.ts'
 
 /** What the whole answer and the stream have in common on their way to a client. */
@@ -44,7 +44,7 @@ export function unwrapInput(text: string): string {
 
 /** `extra_content` with the signature; its maker is written down so that it finds its way back. */
 export function clientSignature(opaque: Opaque, context: AnswerContext): JsonObject {
-  return signatureMember({ ...opaque, maker: opaque.maker ?? context.maker })
+  return wrappedSignature({ ...opaque, maker: opaque.maker ?? context.maker })
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Json, JsonObject } from '../../model/json.ts'
 import type { Opaque } from '../../model/origin.ts'
 import type { AnswerContext } from '../dialect.ts'
 import { encodeAnswer } from './answer.ts'
+import { wireName } from './names.ts'
 import { decodeRequest } from './request.ts'
 import { encodeStream } from './stream.ts'
 
@@ -315,12 +316,12 @@ describe('clients who asked in another way', () => {
     const shown: Block = {
       type: 'tool-call',
       id: 'a',
-      name: 'geo_search_0',
+      name: wireName('geo.search'),
       kind: 'function',
       arguments: '{}',
     }
     const { message } = whole(answer([shown]), context({ tools }))
-    expect(message['tool_calls']).toMatchObject([{ function: { name: 'geo_search_0' } }])
+    expect(message['tool_calls']).toMatchObject([{ function: { name: 'geo.search' } }])
   })
 
   test('the deprecated function_call', () => {

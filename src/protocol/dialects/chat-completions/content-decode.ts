@@ -56,7 +56,7 @@ function common(part: JsonObject, path: string, own: string[], form?: string) {
   return defined({ cache, extensions: keep(kept, { mark, part: form }) })
 }
 
-/** Mistral's thinking parts: one block a piece, so that the pieces stay apart (protocol.md §1.5). */
+/** Thoughts among the content (protocol.md §1.5): one block a piece, so that the pieces stay apart. */
 function decodeThinking(part: JsonObject, path: string): Block[] {
   const pieces = part['thinking']
   const texts = Array.isArray(pieces)
@@ -95,7 +95,7 @@ function decodeVideo(part: JsonObject, path: string, form: 'video_url' | 'input_
   } satisfies MediaBlock)
 }
 
-/** Mistral's `document_url` parts. */
+/** A document by its URL, as a part of its own. */
 function decodeDocumentUrl(part: JsonObject, path: string): Block {
   const { url } = urlMember(part, 'document_url', path)
   const form = 'document_url'
@@ -136,7 +136,7 @@ const audioTypes: Record<string, string> = { mp3: 'audio/mpeg', m4a: 'audio/mp4'
 function decodeAudio(part: JsonObject, path: string): Block {
   const here = at(path, 'input_audio')
   const audio = part['input_audio']
-  /** Mistral writes the URL or the base64 itself: kept as it came, no other dialect's audio looks like it. */
+  /** One vendor writes the URL or the base64 itself: kept as it came, no other dialect's audio looks like it. */
   if (typeof audio === 'string') return { type: 'unknown', dialect: DIALECT, wire: part }
   if (!isObject(audio)) throw invalid(here, `expected an object with data and format, got ${describe(audio)}`)
   const data = required(readString(audio, 'data', here), at(here, 'data'), 'base64 data')

@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect.ts'
 import { decodeAnswer, encodeAnswer } from './answer.ts'
 import { decodeError, encodeError, encodeStreamError } from './error.ts'
+import { wireName } from './names.ts'
 import { decodeRequest, encodeRequest } from './request.ts'
 import { decodeStream, encodeStream } from './stream.ts'
 import { decodeUsage } from './usage.ts'
@@ -41,6 +42,6 @@ export const chatCompletions: Dialect = {
     modelInEveryEvent: true,
     fieldName: (member) => (Object.hasOwn(fieldNames, member) ? (fieldNames[member] ?? member) : member),
   },
-  upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError },
+  upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError, wireToolName: wireName },
   decodeUsage,
 }

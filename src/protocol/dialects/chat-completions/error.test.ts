@@ -148,7 +148,7 @@ describe('errors for clients', () => {
     expect(encodeError(decodeError(401, body, none))).toEqual({
       status: 502,
       body: {
-        error: { message: 'Incorrect API key', type: 'server_error', param: null, code: 'invalid_api_key' },
+        error: { message: 'Incorrect API key', type: 'server_error', param: null, code: 'upstream_auth' },
       },
     })
   })

@@ -1,4 +1,4 @@
-import { type ErrorDetails, GatewayError } from '../../model/error.ts'
+import { type ErrorDetails, errorKinds, GatewayError } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, parseJson } from '../../model/json.ts'
 import { kindOf, wireErrors } from './error-kinds.ts'
 import { defined, numberOf, objectOf, textOf } from './loose.ts'
@@ -8,8 +8,8 @@ import { DIALECT } from './wire.ts'
 /** Status and body for a client (protocol.md §2.14); an upstream's own error of this dialect passes unmodified. */
 export function encodeError(error: GatewayError): { status: number; body: JsonObject } {
   const body = passedOn(error)
-  const status = shown(body === undefined ? error.status : (error.details.upstream?.status ?? error.status))
-  return { status: status < 400 ? error.status : status, body: body ?? { error: errorMember(error) } }
+  const status = body === undefined ? error.status : (error.details.upstream?.status ?? error.status)
+  return { status: shown(status), body: body ?? { error: errorMember(error) } }
 }
 
 /** The event that ends a begun stream; every SDK raises it (§2.14). */
@@ -18,7 +18,7 @@ export function encodeStreamError(error: GatewayError): string {
   return `data: ${JSON.stringify({ error: member })}\n\n`
 }
 
-/** 529 is Anthropic's own; clients of this dialect know 503. */
+/** 529 belongs to another dialect; clients of this one know 503 (protocol.md §2.14). */
 function shown(status: number): number {
   return status === 529 ? 503 : status
 }
@@ -32,7 +32,8 @@ function passedOn({ kind, details }: GatewayError): JsonObject | undefined {
 
 function errorMember({ kind, message, details }: GatewayError): JsonObject {
   const { type, code } = wireErrors[kind]
-  return { message, type, param: details.param ?? null, code: details.code ?? code }
+  const isOurs = kind === 'upstream_unauthenticated'
+  return { message, type, param: details.param ?? null, code: isOurs ? code : (details.code ?? code) }
 }
 
 interface ErrorWords {
@@ -86,7 +87,11 @@ export function errorInBody(value: Json): GatewayError {
     defined<ErrorDetails>({
       param: param || undefined,
       code: code || undefined,
-      upstream: { dialect: DIALECT, status, body: JSON.stringify({ error: value }) },
+      upstream: {
+        dialect: DIALECT,
+        status: status || errorKinds[kind].status,
+        body: JSON.stringify({ error: value }),
+      },
     }),
   )
 }

@@ -49,20 +49,24 @@ export interface Seen {
   kept: JsonObject
 }
 
-/** Calls and refusals weigh more than the word: many servers say `stop` for both (§3, 32). */
-export function decodeFinish({ raw, calls, refusal, kept }: Seen): Finish {
+export function decodeFinish(seen: Seen): Finish {
+  const { raw, kept } = seen
   const named = raw === undefined ? 'stop' : isKnownFinish(raw) ? (reasons[raw] ?? 'other') : 'other'
   const stopSequence = textOf(kept['stop_reason']) || undefined
-  const isPlain = named === 'stop' || named === 'other'
-  const reason: Finish['reason'] =
-    isPlain && calls
-      ? 'tool-calls'
-      : isPlain && refusal
-        ? 'refusal'
-        : isPlain && stopSequence
-          ? 'stop-sequence'
-          : named
+  const reason = reasonOf(named, seen, stopSequence !== undefined)
   return defined({ reason, raw, stopSequence, extensions: keep(kept) })
+}
+
+/**
+ * Calls and refusals weigh more than the word: many servers say `stop` for both (§3, 32), and a client that is told
+ * of calls waits for them.
+ */
+function reasonOf(named: Finish['reason'], seen: Seen, hasStopSequence: boolean): Finish['reason'] {
+  if (named !== 'stop' && named !== 'other' && named !== 'tool-calls') return named
+  if (seen.calls) return 'tool-calls'
+  if (seen.refusal) return 'refusal'
+  if (hasStopSequence) return 'stop-sequence'
+  return named === 'tool-calls' ? 'stop' : named
 }
 
 const wireReasons: Record<Finish['reason'], WireFinish> = {
@@ -85,6 +89,11 @@ export function encodeFinish(finish: Finish, calls: number, isLegacy: boolean): 
   const isCalled = reason === 'tool-calls' || ((reason === 'stop' || reason === 'other') && calls > 0)
   if (isCalled) return isLegacy ? 'function_call' : 'tool_calls'
   return wireReasons[reason]
+}
+
+/** Why the answer was refused or blocked, where the upstream says it: a client reads it as the refusal (§2.11). */
+export function explanationOf({ reason, explanation }: Finish): string | undefined {
+  return reason === 'refusal' || reason === 'content-filter' ? explanation : undefined
 }
 
 /** The vendor's own word where the wire's differs: a member beside `finish_reason`, as routers show it (§2.12). */

@@ -7,7 +7,7 @@ import type { AnswerContext } from '../dialect.ts'
 import { annotationsOf, clientCall, clientSignature, isLegacy, lose, unwrapInput } from './client-view.ts'
 import { urlOf } from './data-url.ts'
 import { giveBack } from './extensions.ts'
-import { encodeFinish, nativeFinish } from './finish.ts'
+import { encodeFinish, explanationOf, nativeFinish } from './finish.ts'
 import { defined, objectOf } from './loose.ts'
 import { encodeDetails } from './reasoning-details.ts'
 import { DIALECT } from './wire.ts'
@@ -114,7 +114,7 @@ export class MessageWriter {
   }
 
   #message(finish: Finish): JsonObject {
-    const refusal = this.#refusal || (finish.reason === 'refusal' && finish.explanation) || null
+    const refusal = this.#refusal || explanationOf(finish) || null
     const message: JsonObject = { role: 'assistant', content: null, refusal }
     const isOther =
       this.#calls.length > 0 || this.#images.length > 0 || this.#extra['audio'] || refusal !== null

@@ -9,13 +9,14 @@ import type {
 import type { JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
 import type { Message } from '../../model/request.ts'
-import { encodeCall } from './calls-encode.ts'
+import { encodeCalls } from './calls-encode.ts'
 import { contentOf, encodeParts, type Placed, placed } from './content-encode.ts'
 import { giveBack, noteOf } from './extensions.ts'
 import { encodeMedia } from './media-encode.ts'
 import { isThinkingPart, writeReplay } from './replay.ts'
 import type { Scope } from './scope.ts'
 import { encodeToolResult } from './tool-result.ts'
+import { DIALECT } from './wire.ts'
 
 /**
  * The history on this wire: roles, tool messages, and what must stand elsewhere than where the client put it. An
@@ -112,9 +113,7 @@ class History {
   #assistant(message: Message, path: string): void {
     const sorted = sort(placed(message.content, path), this.#scope)
     const parts = encodeParts(sorted.content, this.#scope)
-    const calls = sorted.calls.flatMap<JsonObject>(
-      ({ block, path: here }) => encodeCall(block, here, this.#scope) ?? [],
-    )
+    const calls = encodeCalls(sorted.calls, this.#scope)
     for (const { block } of sorted.calls) this.#toolNames.set(block.id, block.name)
     const isBare = parts.length === 0 && (calls.length > 0 || sorted.refusals.length > 0)
     const wire: JsonObject = { role: 'assistant', content: isBare ? null : contentOf(parts, this.#scope) }
@@ -159,6 +158,8 @@ function sort(blocks: readonly Placed[], scope: Scope): Sorted {
     else if (block.type === 'thinking') sorted.thoughts.push(block)
     else if (block.type === 'tool-call') sorted.calls.push({ block, path })
     else if (isRefusalField(block)) sorted.refusals.push({ block, path })
+    else if (block.type === 'unknown' && block.dialect !== DIALECT)
+      scope.losses.drop(path, `what ${block.dialect} alone knows of an earlier answer cannot be sent`)
     else if (block.type === 'media') sorted.images.push(...imageOf(block, path, scope))
     else sorted.content.push({ block, path })
   }

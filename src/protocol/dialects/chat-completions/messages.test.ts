@@ -138,9 +138,9 @@ describe('roles', () => {
   })
 })
 
-describe('calls and results', () => {
-  const toolCall = (id: string) => ({ id, type: 'function', function: { name: 'look', arguments: '{}' } })
+const toolCall = (id: string) => ({ id, type: 'function', function: { name: 'look', arguments: '{}' } })
 
+describe('calls and results', () => {
   test('an assistant message with nothing but calls has content null (§2.3)', () => {
     const { sent } = encoded([{ role: 'assistant', content: [call('a')] }])
     expect(sent).toEqual([{ role: 'assistant', content: null, tool_calls: [toolCall('a')] }])
@@ -248,6 +248,39 @@ describe('calls and results', () => {
   })
 })
 
+describe('thought signatures on calls (protocol.md §2.8.4)', () => {
+  const signed = (opaque: Opaque): Message => ({
+    role: 'assistant',
+    content: [{ ...call('a'), signature: opaque } as Block, call('b')],
+  })
+  const extra = (value: string) => ({ extra_content: { google: { thought_signature: value } } })
+  const native: Opaque = {
+    dialect: 'generate-content',
+    kind: 'thought-signature',
+    value: 'ts',
+    maker: 'vendor/upstream-model',
+  }
+
+  test('go to an upstream that understands them, and only from its maker', () => {
+    const knows = { opaqueDialect: 'generate-content' } as const
+    const calls = (message: Message, capabilities: Partial<Capabilities>) =>
+      encoded([message], capabilities).sent[0]?.['tool_calls']
+    expect(calls(signed(native), knows)).toMatchObject([extra('ts'), {}])
+    expect(calls(signed(native), {})).toEqual([toolCall('a'), toolCall('b')])
+    expect(calls(signed({ ...native, maker: 'other/model' }), knows)).toEqual([toolCall('a'), toolCall('b')])
+  })
+
+  test('a lost one is stood in for where the upstream demands one, on the first call only', () => {
+    const { sent } = encoded([{ role: 'assistant', content: [call('a'), call('b')] }], {
+      thoughtSignatures: true,
+    })
+    expect(sent[0]?.['tool_calls']).toEqual([
+      { ...toolCall('a'), ...extra('skip_thought_signature_validator') },
+      toolCall('b'),
+    ])
+  })
+})
+
 describe('cache marks (protocol.md §2.9)', () => {
   test('a mark on a message means its last block', () => {
     const cache_control = { type: 'ephemeral' }
@@ -343,6 +376,12 @@ describe('content an upstream cannot take', () => {
   test.each(rows)('%s are refused', (_, block, capabilities, documentPolicy) => {
     const [lost] = encoded([user(block)], capabilities, { documentPolicy }).lost
     expect(lost).toMatch(/^refused messages\[0\]\.content\[0\]/)
+  })
+
+  test('what another dialect alone knows of an earlier answer is left out and told', () => {
+    const { sent, lost } = encoded([{ role: 'assistant', content: [alien, text('a')] }])
+    expect(sent).toEqual([{ role: 'assistant', content: 'a' }])
+    expect(lost).toEqual(['dropped messages[0].content[0]'])
   })
 
   test('documents under the other policies', () => {

@@ -124,7 +124,7 @@ const shares: readonly [number, Effort][] = [
   [0.45, 'medium'],
   [0.8, 'high'],
 ]
-/** Budgets in tokens where no bound says of how much they are a share: the steps of Gemini's own table. */
+/** Budgets in tokens where no bound says of how much they are a share: the steps of protocol.md §2.8.1. */
 const budgets: readonly [number, Effort][] = [
   [2048, 'low'],
   [8192, 'medium'],

@@ -41,7 +41,7 @@ function writeSigned(wire: JsonObject, thoughts: readonly ThinkingBlock[], scope
   if (entries.length > 0) wire['reasoning_details'] = entries
 }
 
-/** Whether a thinking block stood among the content parts and goes back there (Mistral). */
+/** Whether a thinking block stood among the content parts and goes back there. */
 export function isThinkingPart(block: Block, { capabilities }: Scope): boolean {
   if (block.type !== 'thinking' || capabilities.reasoningReplay === 'never') return false
   return noteOf(block.extensions, 'part') === 'thinking'

@@ -34,7 +34,12 @@ function outsideContainer(object: JsonObject): ReadonlySet<string> {
   return new Set(Object.keys(object).filter((key) => key !== container || object[key] === null))
 }
 
-/** The wire member for a signature, in an envelope when it is foreign. */
-export function signatureMember(opaque: Opaque): JsonObject {
-  return { [container]: { [vendor]: { [member]: wrapOpaque(opaque, DIALECT, 'thought-signature') } } }
+/** The member for a value as it is. */
+export function signatureMember(value: string): JsonObject {
+  return { [container]: { [vendor]: { [member]: value } } }
+}
+
+/** The member for a client: in an envelope when the signature is foreign. */
+export function wrappedSignature(opaque: Opaque): JsonObject {
+  return signatureMember(wrapOpaque(opaque, DIALECT, 'thought-signature'))
 }

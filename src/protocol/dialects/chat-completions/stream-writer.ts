@@ -9,7 +9,7 @@ import { writerOf } from './block-writers.ts'
 import { clientId, isLegacy } from './client-view.ts'
 import { encodeStreamError } from './error.ts'
 import { giveBack } from './extensions.ts'
-import { encodeFinish, nativeFinish } from './finish.ts'
+import { encodeFinish, explanationOf, nativeFinish } from './finish.ts'
 import { objectOf } from './loose.ts'
 import { encodeUsage } from './usage.ts'
 import { DIALECT } from './wire.ts'
@@ -158,8 +158,8 @@ export class StreamWriter implements StreamEncoder {
 
   #finish(finish: Finish, candidate: number, state: CandidateState): string {
     const { message, logprobs, ...kept } = finish.extensions?.[DIALECT] ?? {}
-    const explained = finish.reason === 'refusal' && finish.explanation && !state.hasRefusal
-    const delta = giveBack(explained ? { refusal: finish.explanation } : {}, { [DIALECT]: objectOf(message) })
+    const explanation = state.hasRefusal ? undefined : explanationOf(finish)
+    const delta = giveBack(explanation ? { refusal: explanation } : {}, { [DIALECT]: objectOf(message) })
     const choice = giveBack(
       {
         finish_reason: encodeFinish(finish, state.counts.calls, isLegacy(this.#context)),

@@ -100,7 +100,7 @@ function grammarOf(definition: JsonObject, path: string): CustomTool['grammar'] 
   }
 }
 
-/** `any` is Mistral's word for `required`. */
+/** `any` is one vendor's word for `required`. */
 const modes = { none: 'none', auto: 'auto', required: 'required', any: 'required' } as const
 
 const choiceForms =

@@ -23,7 +23,7 @@ export const assistantFields = names(
   ...['refusal', 'tool_calls', 'function_call', 'images'],
   ...['reasoning_content', 'reasoning', 'reasoning_details'],
 )
-/** `name` is left out on purpose: it goes back as it came, since OpenAI's own type has no such member. */
+/** `name` is left out on purpose: it goes back as it came, since the vendor's own type has no such member. */
 export const toolMessageFields = names('role', 'content', 'tool_call_id', 'cache_control')
 export const functionMessageFields = names('role', 'content', 'name')
 
@@ -56,7 +56,7 @@ export const deltaFields = names(
   ...['reasoning_content', 'reasoning', 'reasoning_details'],
 )
 
-/** Where OpenAI-compatible Gemini endpoints put the thought signature: `extra_content.google.thought_signature`. */
+/** Where a thought signature stands (protocol.md §1.5); clients echo it under exactly this name. */
 export const SIGNATURE_PATH = {
   container: 'extra_content',
   vendor: 'google',

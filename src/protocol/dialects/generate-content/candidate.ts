@@ -168,7 +168,7 @@ export class CandidateDecoder implements PartSink {
     const block: ToolCallBlock = {
       type: 'tool-call',
       id: given ?? `call_${this.#context.newId()}`,
-      name: this.#context.toolNames?.get(name) ?? name,
+      name,
       kind: 'function',
       arguments: '',
       ...(given === undefined ? { idMade: true } : {}),

@@ -1,6 +1,8 @@
 import type { Dialect } from '../dialect.ts'
 import { decodeAnswer } from './answer.ts'
+import { decodeCount, encodeCount } from './count-tokens.ts'
 import { decodeError } from './error.ts'
+import { sanitiseName } from './names.ts'
 import { encodeRequest } from './request.ts'
 import { decodeStream } from './stream.ts'
 import { decodeUsage } from './usage.ts'
@@ -8,6 +10,14 @@ import { decodeUsage } from './usage.ts'
 /** Gemini API and Vertex AI: `generateContent` and `streamGenerateContent?alt=sse` (protocol.md §1.4, §5.3). */
 export const generateContent: Dialect = {
   name: 'generate-content',
-  upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError },
+  upstream: {
+    encodeRequest,
+    decodeAnswer,
+    decodeStream,
+    decodeError,
+    wireToolName: sanitiseName,
+    encodeCount,
+    decodeCount,
+  },
   decodeUsage,
 }

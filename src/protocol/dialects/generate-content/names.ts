@@ -1,5 +1,3 @@
-import type { Tool } from '../../model/request.ts'
-
 /** protocol.md §1.4: starts with a letter or underscore, up to 128 characters of a small alphabet. */
 const LEGAL = /^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/
 const LONGEST = 128
@@ -7,7 +5,7 @@ const LONGEST = 128
 /**
  * A function name this wire takes. Legal names stay; others have their characters replaced and a short hash of the
  * whole name appended, so that two names never meet and the same name always gives the same result (calls, results
- * and tool choice of later turns agree). The way back is `toolNames`.
+ * and tool choice of later turns agree). The way back is the pipeline's (`pipeline/tool-names.ts`).
  */
 export function sanitiseName(name: string): string {
   if (LEGAL.test(name)) return name
@@ -15,17 +13,6 @@ export function sanitiseName(name: string): string {
   const replaced = name.replace(/[^A-Za-z0-9_.:-]/gu, '_')
   const started = /^[A-Za-z_]/.test(replaced) ? replaced : `_${replaced}`
   return started.slice(0, LONGEST - suffix.length) + suffix
-}
-
-/** The replaced names of a request's tools, as sent → as written: `DecodeContext.toolNames`. */
-export function toolNames(tools: readonly Tool[] | undefined): ReadonlyMap<string, string> {
-  const names = new Map<string, string>()
-  for (const tool of tools ?? []) {
-    if (tool.type === 'provider') continue
-    const sent = sanitiseName(tool.name)
-    if (sent !== tool.name) names.set(sent, tool.name)
-  }
-  return names
 }
 
 /** 32-bit FNV-1a over UTF-16 code units, in base 36. */

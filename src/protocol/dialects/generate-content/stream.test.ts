@@ -10,9 +10,9 @@ import type { WirePart } from './wire.ts'
 
 const MAKER = 'gemini/test'
 
-function context(toolNames?: ReadonlyMap<string, string>) {
+function context() {
   let made = 0
-  return { newId: () => `made${++made}`, maker: MAKER, ...(toolNames ? { toolNames } : {}) }
+  return { newId: () => `made${++made}`, maker: MAKER }
 }
 
 /** A chunk with these parts; `finishReason` when it is the last. */
@@ -144,15 +144,6 @@ describe('parts', () => {
   ]
   for (const { what, chunks, blocks } of rows)
     test(what, () => expect(answer(...chunks).candidates[0]?.blocks as unknown[]).toEqual(blocks))
-
-  test('a replaced name is the tool the client declared', () => {
-    const machine = decodeStream(context(new Map([['a_b_1', 'a b']])))
-    const found = [
-      ...machine.push({ data: JSON.stringify(chunk([{ functionCall: { name: 'a_b_1' } }], 'STOP')) }),
-      ...machine.end(),
-    ]
-    expect(fold(found).candidates[0]?.blocks[0]).toMatchObject({ name: 'a b' })
-  })
 })
 
 describe('streamed arguments', () => {

@@ -6,7 +6,7 @@ import type { JsonObject } from '../../model/json.ts'
 import type { Opaque } from '../../model/origin.ts'
 import type { AnswerContext } from '../dialect.ts'
 import type { Said } from './finish.ts'
-import { legalId, originalNames } from './names.ts'
+import { legalId } from './names.ts'
 import { DIALECT, own } from './wire.ts'
 
 /** What whole and streamed answers to a client of this dialect have in common. */
@@ -14,11 +14,9 @@ export class AnswerParts {
   readonly said: Said = { toolCalls: false, refusal: false }
   readonly #context: AnswerContext
   readonly #losses = new Losses()
-  readonly #names: ReadonlyMap<string, string>
 
   constructor(context: AnswerContext) {
     this.#context = context
-    this.#names = originalNames((context.request.tools ?? []).flatMap((tool) => tool.name ?? []))
   }
 
   get dropped(): readonly Dropped[] {
@@ -64,7 +62,7 @@ export class AnswerParts {
     if (block.kind === 'server')
       return typeof more.type === 'string' ? { ...more, id, name: block.name } : undefined
     this.said.toolCalls = true
-    return { type: 'tool_use', id, name: this.#names.get(block.name) ?? block.name, ...more }
+    return { type: 'tool_use', id, name: block.name, ...more }
   }
 
   /**

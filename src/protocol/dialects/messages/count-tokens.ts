@@ -1,6 +1,6 @@
 import { type JsonObject, rest } from '../../model/json.ts'
 import type { ChatRequest } from '../../model/request.ts'
-import type { UpstreamTarget } from '../dialect.ts'
+import type { EncodedRequest, UpstreamTarget } from '../dialect.ts'
 import { decodeRequest } from './request.ts'
 import { encodeRequest } from './request-encode.ts'
 import { count } from './wire.ts'
@@ -23,15 +23,12 @@ const notCounted: ReadonlySet<string> = new Set([
 ])
 
 /** The body for an upstream's own counting endpoint. */
-export function encodeCountTokens(request: ChatRequest, target: UpstreamTarget): JsonObject {
-  return rest(encodeRequest(request, target).body, notCounted) ?? {}
+export function encodeCount(request: ChatRequest, target: UpstreamTarget): EncodedRequest {
+  const { body, dropped } = encodeRequest(request, target)
+  return { body: rest(body, notCounted) ?? {}, dropped }
 }
 
 /** The number in an upstream's answer; undefined when it is not such an answer. */
-export function decodeTokenCount(body: JsonObject): number | undefined {
+export function decodeCount(body: JsonObject): number | undefined {
   return count(body.input_tokens)
-}
-
-export function encodeTokenCount(tokens: number): JsonObject {
-  return { input_tokens: tokens }
 }

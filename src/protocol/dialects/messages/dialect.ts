@@ -1,8 +1,10 @@
 import type { Dialect } from '../dialect.ts'
 import { decodeAnswer, encodeAnswer } from './answer.ts'
+import { decodeCount, encodeCount } from './count-tokens.ts'
 import { decodeError } from './error.ts'
 import { encodeError, encodeStreamError } from './error-encode.ts'
 import { fieldName } from './field-name.ts'
+import { legalName } from './names.ts'
 import { decodeRequest } from './request.ts'
 import { encodeRequest } from './request-encode.ts'
 import { decodeStream } from './stream.ts'
@@ -21,6 +23,14 @@ export const messages: Dialect = {
     keepAlive: 'event: ping\ndata: {"type": "ping"}\n\n',
     fieldName,
   },
-  upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError },
+  upstream: {
+    encodeRequest,
+    decodeAnswer,
+    decodeStream,
+    decodeError,
+    wireToolName: legalName,
+    encodeCount,
+    decodeCount,
+  },
   decodeUsage,
 }

@@ -14,11 +14,6 @@ export function legalName(name: string): string {
   return `${name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, MAX_NAME - 16)}_${hash(name)}`
 }
 
-/** The caller's own spelling for names that `legalName` had to change. */
-export function originalNames(names: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(names.filter((name) => legalName(name) !== name).map((name) => [legalName(name), name]))
-}
-
 /** Two 32-bit FNV-1a sums with different seeds, in base 36 (14 characters). Not a secure hash. */
 export function hash(text: string): string {
   return fnv(text, 0x811c9dc5) + fnv(text, 0x9747b28c)

@@ -25,7 +25,7 @@ function* version(request: WireRequest): Iterable<Problem> {
   if (onVertex && request.body['model'] !== undefined)
     yield { path: 'model', message: 'Extra inputs are not permitted' }
   for (const beta of (request.header('anthropic-beta') ?? '').split(',').map((one) => one.trim()))
-    if (beta !== '' && !/^[a-z0-9-]+-\d{4}-\d{2}-\d{2}$/.test(beta))
+    if (beta !== '' && !/^[a-z0-9-]+-\d{4}-?\d{2}-?\d{2}$/.test(beta))
       yield {
         path: 'anthropic-beta',
         message: `Unexpected value(s) \`${beta}\` for the \`anthropic-beta\` header`,
