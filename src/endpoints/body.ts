@@ -44,6 +44,21 @@ export function checkHead(
 
 /** Reads a body of at most `limit` bytes; a longer one is refused as soon as that is known. */
 export async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+  try {
+    return await bytesOf(request, limit)
+  } catch (thrown) {
+    if (thrown instanceof GatewayError) throw thrown
+    throw new GatewayError(
+      'client_closed',
+      'The client closed the connection before its request was complete',
+      {
+        cause: thrown,
+      },
+    )
+  }
+}
+
+async function bytesOf(request: Request, limit: number): Promise<Uint8Array> {
   if (request.headers.has('content-length')) return new Uint8Array(await request.arrayBuffer())
   if (!request.body) return new Uint8Array(0)
   const pieces: Uint8Array[] = []
@@ -82,7 +97,8 @@ function syntaxMessage(text: string): string {
     JSON.parse(text)
     return 'The request body is not valid JSON'
   } catch (thrown) {
-    const reason = thrown instanceof Error ? thrown.message.replace(/^JSON Parse error: /, '') : ''
+    const said = thrown instanceof Error ? thrown.message.replace(/^JSON Parse error: /, '') : ''
+    const reason = said.replace(/ "[\s\S]*/, '')
     return `The request body is not valid JSON: ${reason.slice(0, 120)}`
   }
 }

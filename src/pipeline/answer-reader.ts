@@ -52,6 +52,23 @@ function isTerminal(event: AnswerEvent): boolean {
 const TRAILING_MILLISECONDS = 1_000
 const TRAILING_BYTES = 64 * 1024
 
+const BLANK_LINE = '\n\n'
+
+/**
+ * What came after the last blank line, as a client may have it: a half event would swallow the error that follows it,
+ * a whole one needs its blank line to be seen at all (promise A2).
+ */
+function tail({ events, frames, errorInFrames }: AnswerBatch): FrameBatch | undefined {
+  if (frames === undefined || frames.bytes.length === 0) return frames
+  if (events.at(-1)?.type === 'answer-error' && !errorInFrames) return undefined
+  if (frames.frames.length === 0) return frames
+  return {
+    ...frames,
+    bytes: Buffer.concat([frames.bytes, Buffer.from(BLANK_LINE)]),
+    text: frames.text + BLANK_LINE,
+  }
+}
+
 /** Reads a stream of server-sent events. */
 export class SseAnswerReader implements AnswerReader {
   readonly #source: ByteSource
@@ -108,7 +125,7 @@ export class SseAnswerReader implements AnswerReader {
     const batch = this.#decode(this.#framer.end())
     if (!this.#terminal) batch.events.push(...this.#decoder.end())
     this.#terminal = true
-    return batch
+    return { ...batch, ...(batch.frames ? { frames: tail(batch) } : {}) }
   }
 
   #fail(thrown: unknown): AnswerBatch | undefined {

@@ -1,12 +1,18 @@
 import type { Call, Policy } from '../pipeline/call.ts'
-import type { Block } from '../protocol/model/block.ts'
+import type { Block, MediaBlock } from '../protocol/model/block.ts'
 import { GatewayError, invalid } from '../protocol/model/error.ts'
 
-/** Refuses what the configuration forbids, before anything is spent: `limits` and `translation.allow_images`. */
+/**
+ * Refuses what the configuration forbids, before anything is spent: `limits`, `translation.allow_images` and
+ * `translation.document_policy: reject`.
+ */
 export const validate: Policy = (next) => (call) => {
   checkMessages(call)
   checkTokens(call)
-  if (!call.snapshot.translation.allowImages) checkImages(call)
+  const { allowImages, documentPolicy } = call.snapshot.translation
+  if (!allowImages) refuseMedia(call, 'image', 'images are switched off on this gateway (allow_images)')
+  if (documentPolicy === 'reject')
+    refuseMedia(call, 'document', 'documents are refused on this gateway (document_policy)')
   return next(call)
 }
 
@@ -30,21 +36,19 @@ function checkTokens(call: Call): void {
     )
 }
 
-function checkImages(call: Call): void {
+function refuseMedia(call: Call, kind: MediaBlock['kind'], why: string): void {
   call.request.messages.forEach((message, index) => {
-    if (!message.content.some(isImage)) return
-    throw new GatewayError(
-      'unsupported',
-      `messages[${index}]: images are switched off on this gateway (allow_images)`,
-      {
-        param: `messages[${index}]`,
-      },
-    )
+    if (!message.content.some((block) => holds(block, kind))) return
+    const param = `messages[${index}]`
+    throw new GatewayError('unsupported', `${param}: ${why}`, { param })
   })
 }
 
-function isImage(block: Block): boolean {
-  if (block.type === 'tool-result') return block.content.some(isImage)
+function holds(block: Block, kind: MediaBlock['kind']): boolean {
+  if (block.type === 'tool-result') return block.content.some((inner) => holds(inner, kind))
   if (block.type !== 'media') return false
-  return block.kind === 'image' || (block.source.type === 'blocks' && block.source.blocks.some(isImage))
+  return (
+    block.kind === kind ||
+    (block.source.type === 'blocks' && block.source.blocks.some((inner) => holds(inner, kind)))
+  )
 }

@@ -1,5 +1,4 @@
-import { appendFile, mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { fileSink, type LogSink, streamSink } from './log-sink.ts'
 import type { Redactor } from './redact.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
@@ -15,31 +14,43 @@ export interface LogSettings {
 
 /** A field longer than this is cut: one record never floods the log (promise J9). */
 const MAXIMUM_FIELD = 2_000
-const FLUSH_MILLISECONDS = 100
-const MAXIMUM_PENDING = 4 * 1024 * 1024
+/** What is looked through for secrets: a secret that begins in what is shown ends in here. */
+const MAXIMUM_READ = 2 * MAXIMUM_FIELD
+const MAXIMUM_ITEMS = 20
+/** How long `flush` waits for a place that takes nothing. */
+const FLUSH_MILLISECONDS = 2_000
 
 /**
- * One record a line, written in batches off the request's path. A sink that fails loses lines, counts them, and
+ * One record a line, written in batches off the request's path. A place that fails loses lines, which are counted, and
  * never hurts a request.
  */
 export class Logger {
-  lost = 0
   #settings: LogSettings
+  #sinks: readonly LogSink[]
+  /** Lines lost by sinks that were replaced. */
+  #lostBefore = 0
   readonly #redactor: Redactor
   readonly #now: () => Date
-  #pending: string[] = []
-  #pendingLength = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #writing: Promise<void> = Promise.resolve()
 
   constructor(settings: LogSettings, redactor: Redactor, now: () => Date = () => new Date()) {
     this.#settings = settings
+    this.#sinks = sinksOf(settings)
     this.#redactor = redactor
     this.#now = now
   }
 
   configure(settings: LogSettings): void {
+    const { stdout, file } = this.#settings
     this.#settings = settings
+    if (stdout === settings.stdout && file === settings.file) return
+    for (const sink of this.#sinks) void sink.flush()
+    this.#lostBefore = this.lost
+    this.#sinks = sinksOf(settings)
+  }
+
+  /** Lines that could not be written. */
+  get lost(): number {
+    return this.#sinks.reduce((sum, sink) => sum + sink.lost, this.#lostBefore)
   }
 
   debug(message: string, fields: LogFields = {}): void {
@@ -55,60 +66,66 @@ export class Logger {
     this.#write('error', message, fields)
   }
 
-  /** Writes what is pending; call before the process ends. */
+  /** Writes what is pending, as far as the places take it within two seconds; call before the process ends. */
   async flush(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const text = this.#pending.join('')
-    this.#pending = []
-    this.#pendingLength = 0
-    if (text !== '') this.#writing = this.#writing.then(() => this.#sink(text))
-    await this.#writing
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, FLUSH_MILLISECONDS)
+    })
+    await Promise.race([Promise.all(this.#sinks.map((sink) => sink.flush())), patience])
+    clearTimeout(timer)
   }
 
   #write(level: LogLevel, message: string, fields: LogFields): void {
     if (logLevels.indexOf(level) < logLevels.indexOf(this.#settings.level)) return
-    if (this.#pendingLength > MAXIMUM_PENDING) {
-      this.lost += 1
-      return
-    }
-    const line = this.#redactor.text(this.#format(level, message, fields))
-    this.#pending.push(line)
-    this.#pendingLength += line.length
-    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MILLISECONDS)
+    const line = this.#format(level, message, fields)
+    for (const sink of this.#sinks) sink.push(line)
   }
 
   #format(level: LogLevel, message: string, fields: LogFields): string {
     const time = this.#now().toISOString()
-    const shown: LogFields = {}
-    for (const [key, value] of Object.entries(fields)) {
-      if (value === undefined) continue
-      shown[key] =
-        typeof value === 'string' && value.length > MAXIMUM_FIELD
-          ? `${value.slice(0, MAXIMUM_FIELD)}…`
-          : value
+    const said = this.#shown(message)
+    const members = Object.entries(fields).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, JSON.stringify(this.#value(value))] as const],
+    )
+    if (this.#settings.format === 'text') {
+      const tail = members.map(([key, json]) => ` ${key}=${json}`).join('')
+      return `${printable(`${time} ${level.toUpperCase().padEnd(5)} ${said}${tail}`)}\n`
     }
-    if (this.#settings.format === 'json') return `${JSON.stringify({ time, level, message, ...shown })}\n`
-    const tail = Object.entries(shown)
-      .map(([key, value]) => ` ${key}=${JSON.stringify(value)}`)
-      .join('')
-    return `${time} ${level.toUpperCase().padEnd(5)} ${printable(message)}${tail}\n`
+    const tail = members.map(([key, json]) => `,${JSON.stringify(key)}:${json}`).join('')
+    return `${escaped(`{"time":"${time}","level":"${level}","message":${JSON.stringify(said)}${tail}}`)}\n`
   }
 
-  async #sink(text: string): Promise<void> {
-    if (this.#settings.stdout) process.stdout.write(text)
-    if (this.#settings.file === undefined) return
-    try {
-      await mkdir(dirname(this.#settings.file), { recursive: true })
-      await appendFile(this.#settings.file, text)
-    } catch {
-      this.lost += 1
-    }
+  #value(value: LogFields[string]): unknown {
+    if (typeof value === 'string') return this.#shown(value)
+    if (typeof value !== 'object' || value === null) return value
+    const items = value.slice(0, MAXIMUM_ITEMS).map((item) => this.#shown(item))
+    return value.length > MAXIMUM_ITEMS ? [...items, `… ${value.length - MAXIMUM_ITEMS} more`] : items
+  }
+
+  /** Without secrets, and not too long. Secrets go before anything is written as JSON, which they might break. */
+  #shown(text: string): string {
+    const clean = this.#redactor.text(text.length > MAXIMUM_READ ? text.slice(0, MAXIMUM_READ) : text)
+    return text.length > MAXIMUM_FIELD ? `${clean.slice(0, MAXIMUM_FIELD)}…` : clean
   }
 }
 
-/** Control characters cannot forge a second record or drive a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
+function sinksOf({ stdout, file }: LogSettings): LogSink[] {
+  return [...(stdout ? [streamSink(process.stdout)] : []), ...(file === undefined ? [] : [fileSink(file)])]
+}
+
+/**
+ * Characters that would begin another line for some reader, drive a terminal, or turn the order of what is shown:
+ * control characters, line and paragraph separators, direction marks.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const unruly = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+function printable(line: string): string {
+  return line.replace(unruly, ' ')
+}
+
+/** Inside JSON they stand only in strings, where they can be escaped. */
+function escaped(json: string): string {
+  return json.replace(unruly, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

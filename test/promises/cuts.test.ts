@@ -39,6 +39,14 @@ interface Verdict {
   invention?: string
 }
 
+/**
+ * Compatible servers leave `[DONE]` out (protocol.md §1.5): where the end of the connection is the end of the body,
+ * a finish reason is an end too.
+ */
+function mayEndWithoutDone(dialect: string, cut: Cut, sent: string): boolean {
+  return dialect === 'chat-completions' && cut.framing === 'close' && /"finish_reason":"\w+"\}\]\}/.test(sent)
+}
+
 /** What is wrong with an answer to a stream that was cut so. */
 function judge(front: Front, dialect: string, cut: Cut, seen: Seen, whole: string): Verdict {
   const sent = sentOf(cut)
@@ -53,10 +61,11 @@ function judge(front: Front, dialect: string, cut: Cut, seen: Seen, whole: strin
   const last = events.at(-1)
   const completed = events.some((event) => front.isEnd(event))
   const verdict: Verdict = {}
-  if (completed && !end?.test(sent)) verdict.falseCompletion = true
+  const isWhole = end?.test(sent) || mayEndWithoutDone(dialect, cut, sent)
+  if (completed && !isWhole) verdict.falseCompletion = true
   const failed = last !== undefined && front.isError(last)
   if (seen.broken) verdict.unreadableEnd = 'the connection broke'
-  else if (!completed && !failed) verdict.unreadableEnd = `ends with ${JSON.stringify(last)}`
+  else if (!completed && !failed && !isWhole) verdict.unreadableEnd = `ends with ${JSON.stringify(last)}`
   else if (events.filter((event) => front.isError(event)).length > 1) verdict.unreadableEnd = 'two errors'
   if (events.some((event) => front.claimsFinish(event)) && !finish?.test(sent))
     verdict.invention = 'a finish or usage'

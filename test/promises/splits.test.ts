@@ -151,7 +151,7 @@ test.each(fronts.flatMap((front) => upstreams.map(({ dialect }) => [front.name, 
 
 /** Lets what the rig sends be compared with what the client got. */
 function recorded(fault: Fault): { mark: string; body(): Uint8Array } {
-  let body = new Uint8Array()
+  let body: Uint8Array = new Uint8Array()
   const mark = customFault({
     ...fault,
     reply: (reply) => {
@@ -201,7 +201,9 @@ describe('A5: the bytes of one dialect on both sides', () => {
               },
             })
             expect({ shape, scene, status: seen.status }).toEqual({ shape, scene, status: 200 })
-            expect({ shape, scene, sha: sha256(seen.text) }).toEqual({ shape, scene, sha: sha256(body()) })
+            // A last event without its blank line would not be seen by any client: it gets one.
+            const sent = Buffer.from(shape === 'no-final-blank-line' ? [...body(), 10, 10] : body())
+            expect({ shape, scene, sha: sha256(seen.text) }).toEqual({ shape, scene, sha: sha256(sent) })
             exactCases += 1
           }
       })

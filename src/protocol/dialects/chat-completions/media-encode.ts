@@ -74,7 +74,7 @@ function encodeDocument(block: MediaBlock, path: string, scope: Scope): Encoded 
   const text = plainText(block.source)
   if (text !== undefined) return textPart(block, text, path, scope)
   if (block.source.type === 'blocks') return encodeNested(block, block.source.blocks, path, scope)
-  if (isReadable(block.source, capabilities) || target.documentPolicy === 'passthrough') {
+  if (isReadable(block.source, capabilities)) {
     reportExtras(block, path, scope)
     return filePart(block)
   }

@@ -37,7 +37,7 @@ export function mediaData(block: MediaBlock, path: string, encoding: Encoding): 
   const { losses } = encoding
   if (source.type === 'text') return { text: source.text }
   if (source.type === 'blocks') return undefined
-  if (!readable[kind](encoding.capabilities) && !tolerated(kind, encoding)) {
+  if (!readable[kind](encoding.capabilities)) {
     losses.refuse(path, `the model takes no ${kind} input`)
     return undefined
   }
@@ -48,10 +48,6 @@ export function mediaData(block: MediaBlock, path: string, encoding: Encoding): 
     return undefined
   }
   return { fileData: { mimeType: source.mediaType ?? usualType[kind], fileUri: source.id } }
-}
-
-function tolerated(kind: MediaBlock['kind'], encoding: Encoding): boolean {
-  return kind === 'document' && encoding.target.documentPolicy === 'passthrough'
 }
 
 function inline(declared: string, data: string, path: string, { losses }: Encoding): JsonObject | undefined {

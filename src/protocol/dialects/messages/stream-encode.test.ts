@@ -340,18 +340,6 @@ describe('blocks', () => {
     expect(encodeAnswer(answer(call), asked).body.content).toMatchObject([carrier, { type: 'tool_use' }])
     expect(body(expand(answer(call)))[0]).toContain('tool_use')
   })
-
-  test('the caller’s own name of a tool comes back', () => {
-    const request = requestWith({ tools: [{ type: 'function', name: 'a.b' }] })
-    const call: Block = {
-      type: 'tool-call',
-      id: 'i',
-      name: 'a_b_04la3gs1iri9i3',
-      kind: 'function',
-      arguments: '{}',
-    }
-    expect(body(expand(answer(call)), answerContext({ request }))[0]).toContain('"name":"a.b"')
-  })
 })
 
 describe('content without a place', () => {
