@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-export interface BenchArguments {
+interface BenchArguments {
   quick: boolean
   /** Names of measures; empty: all. */
   only: string[]
@@ -10,7 +10,8 @@ export interface BenchArguments {
 
 export const USAGE = `npm run bench -- [--quick] [--only MEASURE[,MEASURE…]] [--update]
   --quick    the same in two minutes, too short to be quoted
-  --only     measures: `
+  --update   writes the figures of a whole run into docs/benchmarks.md
+  --only     some of the measures: `
 
 /** Reads the command line; a string is what is wrong with it. */
 export function benchArguments(

@@ -25,7 +25,6 @@ export interface Measure {
 /** Rounds in which the host took away more than this, or others used more, are measured again. */
 const MOST_STOLEN = 0.01
 const MOST_OTHERS = 0.05
-const EXTRA_ROUNDS = 2
 
 export function isQuiet({ stolen, others }: Disturbance): boolean {
   return stolen <= MOST_STOLEN && others <= MOST_OTHERS
@@ -48,7 +47,7 @@ export async function inRounds(
     for (const target of order) await one(target, samples)
     const disturbance = watch.shares()
     bench.disturbances.push(disturbance)
-    if (isQuiet(disturbance) || repeated === EXTRA_ROUNDS) kept++
+    if (isQuiet(disturbance) || repeated >= bench.scale.extraRounds) kept++
     else {
       repeated++
       samples.keepRounds(kept)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
+import { availableParallelism, cpus, release, totalmem } from 'node:os'
 import { processTicks } from './process-usage.ts'
 
 /** What the figures were measured on. */
@@ -80,15 +80,4 @@ export class DisturbanceWatch {
   #used(): number {
     return this.#pids.reduce((sum, pid) => sum + processTicks(pid), 0)
   }
-}
-
-/** One-minute load average, and the share of the last ten seconds in which something waited for a processor. */
-export function neighbours(): { load: number; pressure: number } {
-  let pressure = Number.NaN
-  try {
-    pressure = Number(/some avg10=([\d.]+)/.exec(readFileSync('/proc/pressure/cpu', 'latin1'))?.[1])
-  } catch {
-    // The kernel was built without pressure information.
-  }
-  return { load: loadavg()[0] ?? Number.NaN, pressure }
 }

@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { benchArguments, USAGE } from './arguments.ts'
 import type { Bench, Measure } from './bench.ts'
 import { withFigures } from './document.ts'
 import type { Figure } from './figures.ts'
-import { describeMachine, neighbours } from './machine.ts'
+import { describeMachine } from './machine.ts'
 import { aborts } from './measures/aborts.ts'
 import { events, saturation } from './measures/events.ts'
 import { firstToken } from './measures/first-token.ts'
@@ -33,7 +34,10 @@ const MEASURES: readonly Measure[] = [
   memory,
 ]
 
+const BROKEN = 1
 const BAD_USAGE = 2
+/** As shells report a process that a signal ended. */
+const INTERRUPTED = 130
 
 async function main(): Promise<number> {
   const names = MEASURES.map(({ name }) => name)
@@ -50,26 +54,28 @@ async function main(): Promise<number> {
   const scale = parsed.quick ? QUICK : NORMAL
   const measures =
     parsed.only.length === 0 ? MEASURES : MEASURES.filter(({ name }) => parsed.only.includes(name))
-  const before = neighbours()
+  const [loadBefore = 0] = loadavg()
   const time = new Date().toISOString()
   const rig = new Rig()
   rig.ticker.start(pinned)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void rig.close().then(() => process.exit(INTERRUPTED)))
   try {
     const { targets, notes } = await startTargets(rig)
     const bench: Bench = { rig, scale, targets, maximum: new Map(), disturbances: [], progress }
-    const figures = await measureAll(bench, measures)
+    const { figures, broken } = await measureAll(bench, measures)
     const run: Run = {
       time,
       scale: scale.name,
       machine: describeMachine(root),
       pinning: pinningNote(),
       disturbances: bench.disturbances,
-      loadBefore: before.load,
-      loadAfter: neighbours().load,
-      missing: notes,
+      loadBefore,
+      loadAfter: loadavg()[0] ?? 0,
+      notes: [...notes, ...broken],
     }
-    publish(run, figures, parsed.update)
-    return 0
+    publish(run, figures, parsed.update && broken.length === 0)
+    return broken.length === 0 ? 0 : BROKEN
   } finally {
     await rig.close()
   }
@@ -94,11 +100,23 @@ async function startTargets(rig: Rig): Promise<{ targets: Target[]; notes: strin
   return { targets, notes: [...notes] }
 }
 
-async function measureAll(bench: Bench, measures: readonly Measure[]): Promise<Figure[]> {
-  await warmUp(bench)
+/** A measure whose answers are wrong is reported as broken; the others are still worth having. */
+async function measureAll(
+  bench: Bench,
+  measures: readonly Measure[],
+): Promise<{ figures: Figure[]; broken: string[] }> {
   const figures: Figure[] = []
-  for (const measure of measures) figures.push(...(await measure.run(bench)).figures())
-  return figures
+  const broken: string[] = []
+  await warmUp(bench)
+  for (const measure of measures) {
+    try {
+      figures.push(...(await measure.run(bench)).figures())
+    } catch (thrown) {
+      broken.push(`${measure.name} is broken: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+      progress(broken.at(-1) ?? '')
+    }
+  }
+  return { figures, broken }
 }
 
 function publish(run: Run, figures: readonly Figure[], update: boolean): void {

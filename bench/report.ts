@@ -14,8 +14,8 @@ export interface Run {
   disturbances: readonly Disturbance[]
   loadBefore: number
   loadAfter: number
-  /** Targets that are missing, with the reason. */
-  missing: readonly string[]
+  /** Targets that are missing and measures that broke, with the reason. */
+  notes: readonly string[]
 }
 
 const HEADINGS = ['way', 'median', 'quartiles', 'n', '× pipe', '× nginx', 'limit', ''] as const
@@ -46,7 +46,7 @@ function limit({ id, limit: most }: Figure): string {
 }
 
 /** Three significant figures, thousands apart. */
-export function number(value: number): string {
+function number(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
@@ -84,7 +84,7 @@ function facts(run: Run): string[] {
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGigabytes} GB, Linux ${machine.kernel}, ${machine.runtime}`,
     `${run.pinning}; load average ${run.loadBefore.toFixed(2)} before and ${run.loadAfter.toFixed(2)} after`,
     ...disturbance(run.disturbances),
-    ...run.missing,
+    ...run.notes,
   ]
 }
 

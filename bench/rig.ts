@@ -63,7 +63,7 @@ export class Rig {
   }
 }
 
-export interface Window {
+interface Window {
   seconds: number
   /** Of the measured process; NaN for `direct`. */
   cpuMicroseconds: number

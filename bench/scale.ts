@@ -2,6 +2,8 @@
 export interface Scale {
   name: 'normal' | 'quick'
   warmSeconds: number
+  /** How many disturbed rounds of a measure are measured again. */
+  extraRounds: number
   settleSeconds: number
   requests: { rounds: number; seconds: number; loads: readonly number[] }
   latency: { rounds: number; seconds: number }
@@ -16,6 +18,7 @@ export interface Scale {
 export const NORMAL: Scale = {
   name: 'normal',
   warmSeconds: 1.5,
+  extraRounds: 2,
   settleSeconds: 0.2,
   requests: { rounds: 3, seconds: 0.8, loads: [0.25, 0.75] },
   latency: { rounds: 7, seconds: 0.35 },
@@ -30,6 +33,7 @@ export const NORMAL: Scale = {
 export const QUICK: Scale = {
   name: 'quick',
   warmSeconds: 0.5,
+  extraRounds: 0,
   settleSeconds: 0.1,
   requests: { rounds: 1, seconds: 0.5, loads: [] },
   latency: { rounds: 2, seconds: 0.2 },

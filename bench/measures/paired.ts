@@ -3,12 +3,12 @@ import { OpenLoop } from '../load.ts'
 import type { RequestShape, Target } from '../targets.ts'
 
 /** Two windows of one target and two of the direct way at the same rate, in the order A B B A. */
-export interface Paired {
+interface Paired {
   target: number[]
   direct: number[]
   /** Of one request of the target. */
   cpuMicroseconds: number
-  /** 99th percentile would be too strict for a shared machine: the share of requests sent late by over 0.2 ms. */
+  /** Share of the requests the rig itself sent more than 0.2 ms late. */
   lateShare: number
 }
 

@@ -9,7 +9,7 @@ const BUSY = 0.95
 /** The rig must be this much faster alone than with the target between. */
 const HEADROOM = 3
 
-export interface Maximum {
+interface Maximum {
   rate: number
   cpuMicroseconds: number
   /** Share of its core the measured process used. */

@@ -5,7 +5,14 @@ import type { AnswerEvent } from '../protocol/model/event.ts'
 import { fold } from '../protocol/model/fold.ts'
 import { isObject, type JsonObject, parseJson } from '../protocol/model/json.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
-import type { HttpProvider, LocalProvider, Operation, Services } from '../providers/provider.ts'
+import type {
+  HttpPlace,
+  HttpProvider,
+  LocalProvider,
+  Operation,
+  ProviderSettings,
+  Services,
+} from '../providers/provider.ts'
 import type { Send, UpstreamResponse } from '../upstream/send.ts'
 import { readAll } from '../upstream/source.ts'
 import { type AnswerReader, LocalAnswerReader, SseAnswerReader, WholeAnswerReader } from './answer-reader.ts'
@@ -102,30 +109,57 @@ export async function sendTo(
   body: string | Uint8Array,
   outside: Outside,
 ): Promise<UpstreamResponse> {
-  const { model } = target
-  const completed = provider.complete?.(target.settings, outside.services, call.signal) ?? target.settings
-  const settings = completed instanceof Promise ? await completed : completed
-  const place = provider.place(operation, model, settings)
-  if (!place) throw new GatewayError('unsupported', `${target.label} does not offer ${operation}`)
+  const { settings, place, headers } = await stationOf(call, target, provider, operation, outside)
   const authorise = provider.authorise(settings, outside.services, call.signal)
   const credentials = authorise instanceof Promise ? await authorise : authorise
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    accept: operation === 'stream' ? 'text/event-stream' : 'application/json',
-    'accept-encoding': 'identity',
-    ...provider.headers?.(settings, model),
-    ...forwarded(call, provider, target),
-    ...settings.headers,
-    ...credentials,
-  }
   return outside.send({
     url: place.url,
     method: place.method,
-    headers,
+    headers: { ...headers, ...forwarded(call, provider, target), ...settings.headers, ...credentials },
     body,
     timeouts: target.timeouts,
     signal: call.signal,
   })
+}
+
+/** What stays the same for every call of one operation on one target. */
+interface Station {
+  settings: ProviderSettings
+  place: HttpPlace
+  headers: Record<string, string>
+}
+
+/** Targets live as long as their configuration, so this is worked out once a target and operation. */
+const stations = new WeakMap<Target, Map<Operation, Station>>()
+
+async function stationOf(
+  call: Call,
+  target: Target,
+  provider: HttpProvider,
+  operation: Operation,
+  outside: Outside,
+): Promise<Station> {
+  const known = stations.get(target)?.get(operation)
+  if (known) return known
+  const { model } = target
+  const settings =
+    (await provider.complete?.(target.settings, outside.services, call.signal)) ?? target.settings
+  const place = provider.place(operation, model, settings)
+  if (!place) throw new GatewayError('unsupported', `${target.label} does not offer ${operation}`)
+  const headers = {
+    'content-type': 'application/json',
+    accept: operation === 'stream' ? 'text/event-stream' : 'application/json',
+    'accept-encoding': 'identity',
+    ...provider.headers?.(settings, model),
+  }
+  const station = { settings, place, headers }
+  // Settings that credentials completed may change with them.
+  if (settings === target.settings) {
+    let kept = stations.get(target)
+    if (!kept) stations.set(target, (kept = new Map()))
+    kept.set(operation, station)
+  }
+  return station
 }
 
 function forwarded(call: Call, provider: HttpProvider, target: Target): Record<string, string> {
@@ -182,14 +216,27 @@ function passedWhole(call: Call, bytes: Uint8Array, body: JsonObject, events: An
   if (failed?.type === 'answer-error') throw failed.error
   deliver(call, events)
   const renames = typeof body['model'] === 'string' && body['model'] !== call.request.model
-  const members = renames ? scanJson(bytes, unlimited) : undefined
   return {
     status: 200,
     headers: { 'content-type': 'application/json', ...describe(call) },
-    body: members
-      ? replaceMembers(bytes, members, new Map([['model', JSON.stringify(call.request.model)]]))
-      : bytes,
+    body: renames ? renamed(bytes, body['model'] as string, call.request.model) : bytes,
   }
+}
+
+/** The answer with the model's name replaced. Where only one place can be meant, it need not be looked for by grammar. */
+function renamed(bytes: Uint8Array, theirs: string, ours: string): Uint8Array {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const key = buffer.indexOf('"model"')
+  const value = JSON.stringify(theirs)
+  const at = buffer.indexOf(value, key + '"model"'.length)
+  const between = at === -1 ? '' : buffer.toString('latin1', key + '"model"'.length, at)
+  if (/^\s*:\s*$/.test(between) && buffer.indexOf('"model"', at) === -1)
+    return Buffer.concat([
+      buffer.subarray(0, at),
+      Buffer.from(JSON.stringify(ours)),
+      buffer.subarray(at + Buffer.byteLength(value)),
+    ])
+  return replaceMembers(bytes, scanJson(bytes, unlimited), new Map([['model', JSON.stringify(ours)]]))
 }
 
 /** Answers are the upstream's to shape: only their members' places are wanted. */

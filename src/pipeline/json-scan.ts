@@ -133,9 +133,14 @@ export function scanJson(body: Uint8Array, limits: JsonLimits = jsonLimits): Map
   return members
 }
 
+/** Keys are nearly always plain ASCII without escapes: those need no parser. */
+const plainKey = /^"[\w.-]*"$/
+
 function keyAt(bytes: Buffer, [start, end]: [number, number]): string | undefined {
+  const text = bytes.toString('utf8', start, end)
+  if (plainKey.test(text)) return text.slice(1, -1)
   try {
-    return JSON.parse(bytes.toString('utf8', start, end)) as string
+    return JSON.parse(text) as string
   } catch {
     return undefined
   }

@@ -1,51 +1,56 @@
-import type { Snapshot } from '../config/snapshot.ts'
+import type { ModelEntry, Snapshot } from '../config/snapshot.ts'
 import type { Policy } from '../pipeline/call.ts'
 import type { Target } from '../pipeline/target.ts'
 import { GatewayError } from '../protocol/model/error.ts'
+import type { ChatRequest } from '../protocol/model/request.ts'
 import { capabilitiesOf } from '../providers/capabilities.ts'
 import { findProvider } from '../providers/list.ts'
 
 /** Names are looked up once a configuration; a flood of invented names cannot grow this. */
 const MAXIMUM_CACHED = 10_000
-const cache = new WeakMap<Snapshot, Map<string, readonly Target[]>>()
+const cache = new WeakMap<Snapshot, Map<string, Routed>>()
+
+interface Routed {
+  targets: readonly Target[]
+  defaults: ModelEntry['defaults']
+}
 
 /** Adds the call's targets: the routes of the model it asked for, in order of preference. */
 export const route: Policy = (next) => (call) => {
-  call.targets = targetsOf(call.snapshot, call.request.model)
-  applyDefaults(call)
+  const { targets, defaults } = routed(call.snapshot, call.request.model)
+  call.targets = targets
+  call.request = withDefaults(call.request, defaults)
   return next(call)
 }
 
-function applyDefaults(call: Parameters<ReturnType<Policy>>[0]): void {
-  const defaults = call.snapshot.resolve(call.request.model)?.defaults
-  if (!defaults) return
-  const { temperature, maxOutputTokens } = call.request
-  call.request = {
-    ...call.request,
-    ...(temperature === undefined && defaults.temperature !== undefined
-      ? { temperature: defaults.temperature }
-      : {}),
-    ...(maxOutputTokens === undefined && defaults.maxOutputTokens !== undefined
-      ? { maxOutputTokens: defaults.maxOutputTokens }
-      : {}),
-  }
+/** The configuration's values for what the request leaves out. */
+function withDefaults(request: ChatRequest, defaults: ModelEntry['defaults']): ChatRequest {
+  const { temperature, maxOutputTokens } = defaults
+  const warms = temperature !== undefined && request.temperature === undefined
+  const bounds = maxOutputTokens !== undefined && request.maxOutputTokens === undefined
+  if (!warms && !bounds) return request
+  return { ...request, ...(warms ? { temperature } : {}), ...(bounds ? { maxOutputTokens } : {}) }
 }
 
 /** The targets of a public name; throws `model_not_found` with the nearest names. */
 export function targetsOf(snapshot: Snapshot, model: string): readonly Target[] {
+  return routed(snapshot, model).targets
+}
+
+function routed(snapshot: Snapshot, model: string): Routed {
   let known = cache.get(snapshot)
   if (!known) cache.set(snapshot, (known = new Map()))
   const found = known.get(model)
   if (found) return found
-  const targets = build(snapshot, model)
-  if (known.size < MAXIMUM_CACHED) known.set(model, targets)
-  return targets
+  const made = build(snapshot, model)
+  if (known.size < MAXIMUM_CACHED) known.set(model, made)
+  return made
 }
 
-function build(snapshot: Snapshot, model: string): readonly Target[] {
+function build(snapshot: Snapshot, model: string): Routed {
   const entry = snapshot.resolve(model)
   if (!entry) throw unknownModel(snapshot, model)
-  return entry.routes.map((wanted): Target => {
+  const targets = entry.routes.map((wanted): Target => {
     const settings = snapshot.providers[wanted.provider]
     const provider = settings && findProvider(settings.type)
     if (!settings || !provider)
@@ -75,6 +80,7 @@ function build(snapshot: Snapshot, model: string): readonly Target[] {
       retry: wanted.retry,
     }
   })
+  return { targets, defaults: entry.defaults }
 }
 
 function unknownModel(snapshot: Snapshot, model: string): GatewayError {

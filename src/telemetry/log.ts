@@ -84,6 +84,15 @@ export class Logger {
 
   #format(level: LogLevel, message: string, fields: LogFields): string {
     const time = this.#now().toISOString()
+    if (this.#settings.format === 'json' && this.#isPlain(message, fields)) {
+      let line = `{"time":"${time}","level":"${level}","message":${JSON.stringify(message)}`
+      for (const key in fields) {
+        const value = fields[key]
+        if (value !== undefined)
+          line += `,"${key}":${typeof value === 'string' ? JSON.stringify(value) : value}`
+      }
+      return `${escaped(line)}}\n`
+    }
     const said = this.#shown(message)
     const members = Object.entries(fields).flatMap(([key, value]) =>
       value === undefined ? [] : [[key, JSON.stringify(this.#value(value))] as const],
@@ -94,6 +103,17 @@ export class Logger {
     }
     const tail = members.map(([key, json]) => `,${JSON.stringify(key)}:${json}`).join('')
     return `${escaped(`{"time":"${time}","level":"${level}","message":${JSON.stringify(said)}${tail}}`)}\n`
+  }
+
+  /** Whether nothing has to be cut, taken out or written as a list: then one look at all texts together suffices. */
+  #isPlain(message: string, fields: LogFields): boolean {
+    let texts = message
+    for (const key in fields) {
+      const value = fields[key]
+      if (typeof value === 'string') texts += `\n${value}`
+      else if (typeof value === 'object' && value !== null) return false
+    }
+    return texts.length <= MAXIMUM_FIELD && this.#redactor.text(texts) === texts
   }
 
   #value(value: LogFields[string]): unknown {
@@ -127,5 +147,5 @@ function printable(line: string): string {
 
 /** Inside JSON they stand only in strings, where they can be escaped. */
 function escaped(json: string): string {
-  return json.replace(unruly, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.search(unruly) === -1 ? json : json.replace(unruly, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -40,10 +40,10 @@ async function against(script: Script): Promise<Outcome> {
   }
 }
 
-/** Sends what it has, then resets once that has arrived. */
-function resetAfter(socket: Socket, text: string): void {
+/** Sends what it has, then ends the connection once that has arrived. */
+function thenEnd(socket: Socket, text: string, how: 'end' | 'resetAndDestroy'): void {
   socket.write(text)
-  setTimeout(() => socket.resetAndDestroy(), 30)
+  setTimeout(() => socket[how](), 30)
 }
 
 describe('every way an answer can go', () => {
@@ -85,20 +85,21 @@ describe('every way an answer can go', () => {
       (socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n'),
       notHttp,
     ],
-    ['reset in a chunked body', (socket) => resetAfter(socket, CHUNKED + chunk('hello')), broken],
-    ['end in a chunked body', (socket) => socket.end(CHUNKED + chunk('hello')), broken],
-    ['end inside a chunk', (socket) => socket.end(`${CHUNKED}ff\r\nhello`), broken],
+    [
+      'reset in a chunked body',
+      (socket) => thenEnd(socket, CHUNKED + chunk('hello'), 'resetAndDestroy'),
+      broken,
+    ],
+    ['end in a chunked body', (socket) => thenEnd(socket, CHUNKED + chunk('hello'), 'end'), broken],
+    ['end inside a chunk', (socket) => thenEnd(socket, `${CHUNKED}ff\r\nhello`, 'end'), broken],
     [
       'reset in a body of known length',
-      (socket) => resetAfter(socket, `${HEAD}content-length: 50\r\n\r\nhello`),
+      (socket) => thenEnd(socket, `${HEAD}content-length: 50\r\n\r\nhello`, 'resetAndDestroy'),
       broken,
     ],
     [
       'end in a body of known length',
-      (socket) => {
-        socket.write(`${HEAD}content-length: 50\r\n\r\nhello`)
-        setTimeout(() => socket.end(), 30)
-      },
+      (socket) => thenEnd(socket, `${HEAD}content-length: 50\r\n\r\nhello`, 'end'),
       broken,
     ],
     [
@@ -115,6 +116,12 @@ describe('every way an answer can go', () => {
       expect(await against(script)).toEqual(expected)
     })
 
+  test('an end that comes together with the last bytes is an error too, though it may take them away', async () => {
+    const { text, code } = await against((socket) => socket.end(CHUNKED + chunk('hello')))
+    expect(code).toBe('upstream_ended_early')
+    expect(['', 'hello']).toContain(text)
+  })
+
   test('refused', async () => {
     const upstream = await scriptedUpstream(() => {})
     upstream.close()
@@ -129,9 +136,7 @@ describe('every way an answer can go', () => {
 
   test('TLS where there is none', async () => {
     const upstream = await scriptedUpstream(() => {})
-    const outcome = await outcomeOf(
-      requestTo(upstream.url.replace('http:', 'https:'), { firstByteMs: 2_000 }),
-    )
+    const outcome = await outcomeOf(requestTo(upstream.url.replace('http:', 'https:'), { firstByteMs: 300 }))
     upstream.close()
     expect(outcome.status).toBeUndefined()
     expect(['connection_failed', 'connection_lost', 'timeout_first_byte']).toContain(outcome.code ?? '')

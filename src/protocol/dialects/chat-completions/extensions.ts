@@ -1,12 +1,12 @@
 import { isObject, type Json, type JsonObject } from '../../model/json.ts'
-import { type Extensions, extensionsOf } from '../../model/origin.ts'
+import { type Extensions, extensionsOf, NOTE_PREFIX } from '../../model/origin.ts'
 import { DIALECT } from './wire.ts'
 
 /**
  * Notes of our own ride in the extension bag under names that start with `xjp:`; they tell which of several
  * equivalent spellings was used, and are never sent to anyone.
  */
-const NOTE = 'xjp:'
+const NOTE = NOTE_PREFIX
 
 export type NoteName =
   /** On a block or tool: the cache mark was a `prompt_cache_breakpoint`. */
@@ -25,11 +25,13 @@ export function keep(
   fields: JsonObject | undefined,
   notes?: { [N in NoteName]?: string },
 ): Extensions | undefined {
-  const bag: JsonObject = {}
-  for (const key in fields) if (fields[key] !== undefined) bag[key] = fields[key]
-  for (const [name, value] of Object.entries(notes ?? {})) if (value !== undefined) bag[NOTE + name] = value
-  for (const _ in bag) return extensionsOf(DIALECT, bag)
-  return undefined
+  let bag: JsonObject | undefined
+  for (const key in fields) if (fields[key] !== undefined) (bag ??= {})[key] = fields[key]
+  for (const name in notes) {
+    const value = notes[name as NoteName]
+    if (value !== undefined) (bag ??= {})[NOTE + name] = value
+  }
+  return extensionsOf(DIALECT, bag)
 }
 
 export function noteOf(extensions: Extensions | undefined, name: NoteName): string | undefined {

@@ -21,11 +21,18 @@ export function objectsOf(value: Json | undefined): JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : []
 }
 
-/** The object without its undefined members, so that absent means absent. */
+/**
+ * The object without its undefined members, so that absent means absent. A copy: deleting members would leave an
+ * object that is slow to read ever after.
+ */
 export function defined<T extends object>(object: T): T {
   const record = object as Record<string, unknown>
-  for (const key in record) if (record[key] === undefined) delete record[key]
-  return object
+  const clean: Record<string, unknown> = {}
+  for (const key in record) {
+    const value = record[key]
+    if (value !== undefined) clean[key] = value
+  }
+  return clean as T
 }
 
 /** Adds the members of `source` outside `known` to `target`; null and empty values never hide what is there. */

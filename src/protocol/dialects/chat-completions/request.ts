@@ -1,6 +1,7 @@
 import { Losses } from '../../model/dropped.ts'
 import { invalid } from '../../model/error.ts'
 import { type JsonObject, rest } from '../../model/json.ts'
+import { foreignFields } from '../../model/origin.ts'
 import {
   asString,
   at,
@@ -28,7 +29,7 @@ import type { Scope } from './scope.ts'
 import { decodeToolSettings } from './tools-decode.ts'
 import { encodeTools } from './tools-encode.ts'
 import { encodeWebSearch } from './web-search-encode.ts'
-import { requestFields } from './wire.ts'
+import { DIALECT, requestFields } from './wire.ts'
 
 /**
  * Checks and decodes a chat completions body (protocol.md §1.1). Throws `invalid_request` with the path of the
@@ -182,6 +183,8 @@ export function encodeRequest(request: ChatRequest, target: UpstreamTarget): Enc
   encodeStreaming(body, scope)
   encodeEndUser(body, scope)
   encodeCache(body, scope)
+  for (const { name, value } of foreignFields(request.extensions, DIALECT))
+    if (value !== null && value !== false) losses.drop(name, 'the upstream has no such field')
   return { body: giveBack(body, request.extensions), dropped: losses.list }
 }
 

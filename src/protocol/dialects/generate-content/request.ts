@@ -1,5 +1,6 @@
 import type { Block } from '../../model/block.ts'
-import type { JsonObject } from '../../model/json.ts'
+import { type JsonObject, rest } from '../../model/json.ts'
+import { foreignFields } from '../../model/origin.ts'
 import type { ChatRequest } from '../../model/request.ts'
 import type { EncodedRequest, UpstreamTarget } from '../dialect.ts'
 import { Encoding } from './encoding.ts'
@@ -46,16 +47,10 @@ export function encodeRequest(request: ChatRequest, target: UpstreamTarget): Enc
 }
 
 /** `safetySettings`, `cachedContent`, `labels` …; what other dialects' clients sent beyond the model is reported. */
-function nativeFields({ extensions = {} }: ChatRequest, { losses }: Encoding): JsonObject {
-  const fields: JsonObject = {}
-  for (const [dialect, members] of Object.entries(extensions)) {
-    for (const [name, value] of Object.entries(members)) {
-      if (value === undefined) continue
-      if (dialect !== 'generate-content') losses.drop(name, 'the upstream has no such field')
-      else if (!built.has(name)) fields[name] = value
-    }
-  }
-  return fields
+function nativeFields({ extensions }: ChatRequest, { losses }: Encoding): JsonObject {
+  for (const { name, value } of foreignFields(extensions, 'generate-content'))
+    if (value !== null && value !== false) losses.drop(name, 'the upstream has no such field')
+  return rest(extensions?.['generate-content'] ?? {}, built) ?? {}
 }
 
 /** protocol.md §2.11; `auto` sends nothing. */

@@ -60,7 +60,6 @@ export function encodeOutputConfig(
   const { output_config: kept } = own(request.extensions)
   const wire: JsonObject = {}
   for (const [key, value] of Object.entries(isObject(kept) ? kept : {})) {
-    if (key === 'effort' && request.reasoning?.effort !== undefined) continue
     if (allowedBeta(key, context)) wire[key] = value
     else context.losses.drop(`output_config.${key}`, 'the upstream does not offer the beta this needs')
   }

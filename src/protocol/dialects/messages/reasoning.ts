@@ -1,4 +1,5 @@
 import { type JsonObject, rest } from '../../model/json.ts'
+import { NOTE_PREFIX } from '../../model/origin.ts'
 import { readNumber, readObject, readString, required } from '../../model/read.ts'
 import type { ChatRequest, Effort, OutputFormat, Reasoning } from '../../model/request.ts'
 
@@ -41,15 +42,22 @@ export function decodeThinking(body: JsonObject, request: ChatRequest, own: Json
 
 const efforts: ReadonlySet<string> = new Set(['low', 'medium', 'high', 'xhigh', 'max'] satisfies Effort[])
 const outputKeys = new Set(['format'])
+const understoodKeys = new Set(['format', 'effort'])
+
+/** Notes that the effort was said in this dialect's own words, which do not switch thinking on. */
+export const OWN_EFFORT = `${NOTE_PREFIX}effort`
 
 /** `output_config` and the older top-level `output_format`; the newer wins. */
 export function decodeOutput(body: JsonObject, request: ChatRequest, own: JsonObject): void {
   const config = readObject(body, 'output_config', '')
-  const others = config && rest(config, outputKeys)
-  if (others) own.output_config = others
   const effort = config && readString(config, 'effort', 'output_config')
-  if (effort !== undefined && efforts.has(effort))
+  const isKnown = effort !== undefined && efforts.has(effort)
+  const others = config && rest(config, isKnown ? understoodKeys : outputKeys)
+  if (others) own.output_config = others
+  if (isKnown) {
     request.reasoning = { ...request.reasoning, effort: effort as Effort }
+    own[OWN_EFFORT] = effort
+  }
   const newer = config && readObject(config, 'format', 'output_config')
   if (newer) decodeFormat(newer, 'output_config.format', request, own)
   else {

@@ -213,7 +213,7 @@ describe('thinking', () => {
       name: 'adaptive: effort in this dialect’s words does not switch thinking on',
       request: {
         reasoning: { effort: 'low' },
-        extensions: { messages: { output_config: { effort: 'low' } } },
+        extensions: { messages: { 'xjp:effort': 'low' } },
       },
       capabilities: adaptive,
       body: { thinking: undefined, output_config: { effort: 'low' } },
@@ -265,7 +265,7 @@ describe('thinking', () => {
       name: 'adaptive: no levels at all',
       request: {
         reasoning: { effort: 'low' },
-        extensions: { messages: { output_config: { effort: 'low' } } },
+        extensions: { messages: { 'xjp:effort': 'low' } },
       },
       capabilities: { ...adaptive, efforts: [] },
       body: { output_config: undefined },

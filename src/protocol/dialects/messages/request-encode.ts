@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from '../../model/json.ts'
+import { NOTE_PREFIX } from '../../model/origin.ts'
 import { at } from '../../model/read.ts'
 import type { ChatRequest, Message } from '../../model/request.ts'
 import type { EncodedRequest, UpstreamTarget } from '../dialect.ts'
@@ -144,7 +145,7 @@ const placed: ReadonlySet<string> = new Set([
 function encodeExtensions(request: ChatRequest, context: EncodeContext): JsonObject {
   const wire: JsonObject = {}
   for (const [key, value] of Object.entries(own(request.extensions))) {
-    if (placed.has(key)) continue
+    if (placed.has(key) || key.startsWith(NOTE_PREFIX)) continue
     if (allowedBeta(key, context)) wire[key] = value
     else if (key === 'mcp_servers') context.losses.refuse(key, 'the upstream cannot reach MCP servers')
     else context.losses.drop(key, 'the upstream does not offer what this needs')

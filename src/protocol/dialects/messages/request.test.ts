@@ -44,7 +44,7 @@ describe('the body', () => {
     [
       'effort in this dialect’s own words',
       { output_config: { effort: 'xhigh' } },
-      { reasoning: { effort: 'xhigh' }, extensions: { messages: { output_config: { effort: 'xhigh' } } } },
+      { reasoning: { effort: 'xhigh' }, extensions: { messages: { 'xjp:effort': 'xhigh' } } },
     ],
     [
       'a schema',

@@ -1,6 +1,8 @@
 import type { JsonObject } from '../../model/json.ts'
+import { foreignFields } from '../../model/origin.ts'
 import type { ChatRequest } from '../../model/request.ts'
 import type { EncodeContext } from './context.ts'
+import { DIALECT } from './wire.ts'
 
 const NO_SETTING = 'the upstream has no such setting'
 
@@ -96,9 +98,6 @@ export function reportAbsent(request: ChatRequest, { losses }: EncodeContext): v
   const unspoken = request.modalities?.filter((modality) => modality !== 'text') ?? []
   if (unspoken.length > 0)
     losses.refuse('modalities', `the upstream answers in text, not ${unspoken.join(', ')}`)
-  for (const [dialect, fields] of Object.entries(request.extensions ?? {})) {
-    if (dialect === 'messages') continue
-    for (const [key, value] of Object.entries(fields))
-      if (value !== null && value !== false) losses.drop(key, NO_SETTING)
-  }
+  for (const { name, value } of foreignFields(request.extensions, DIALECT))
+    if (value !== null && value !== false) losses.drop(name, NO_SETTING)
 }

@@ -4,6 +4,7 @@ import type { ChatRequest, Effort, Reasoning } from '../../model/request.ts'
 import { allowedBeta } from './betas.ts'
 import type { EncodeContext } from './context.ts'
 import { budgetOfEffort, effortOfBudget, fitEffort } from './effort.ts'
+import { OWN_EFFORT } from './reasoning.ts'
 import { own } from './wire.ts'
 
 /** What is sent of thinking, and the output bound that goes with it. */
@@ -59,13 +60,8 @@ function wishOf(request: ChatRequest): Wish {
   if (effort !== undefined && effort !== 'none') wish.effort = effort
   if (mode === 'disabled' || (mode === undefined && effort === 'none')) wish.on = false
   else if (mode !== undefined || budgetTokens !== undefined) wish.on = true
-  else if (effort !== undefined && ownEffort(request) === undefined) wish.on = true
+  else if (effort !== undefined && own(request.extensions)[OWN_EFFORT] === undefined) wish.on = true
   return wish
-}
-
-function ownEffort(request: ChatRequest): unknown {
-  const config = own(request.extensions).output_config
-  return typeof config === 'object' && config !== null && 'effort' in config ? config.effort : undefined
 }
 
 /** Upper bound without what is added for thinking. */
