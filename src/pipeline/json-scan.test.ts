@@ -80,7 +80,7 @@ const key = fc.oneof(
     '0',
     'a',
   ),
-  fc.string({ unit: 'binary', maxLength: 6 }).filter((text) => text.isWellFormed()),
+  fc.string({ unit: 'grapheme', maxLength: 6 }),
 )
 const value = fc.jsonValue({ maxDepth: 4 }).map((found) => JSON.stringify(found))
 const space = fc.constantFrom('', ' ', '\n', ' \t', '\r\n')
@@ -252,7 +252,6 @@ describe('promise J6: shapes that hurt are refused before parsing', () => {
   ]
   for (const [name, text, expected] of edges)
     test(name, () => {
-      expect(refused(`{"a":1,"b":${text.length > 0 ? '0' : ''}}`)).toBeUndefined()
       expect(refused(text)).toBe(expected === undefined ? undefined : `The request body has ${expected}`)
     })
 })

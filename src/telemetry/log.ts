@@ -147,5 +147,7 @@ function printable(line: string): string {
 
 /** Inside JSON they stand only in strings, where they can be escaped. */
 function escaped(json: string): string {
-  return json.search(unruly) === -1 ? json : json.replace(unruly, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.search(unruly) === -1
+    ? json
+    : json.replace(unruly, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

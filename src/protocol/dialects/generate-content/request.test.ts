@@ -117,7 +117,7 @@ rows('tools (protocol.md §2.5)', [
     losses: ['approximated tools[0]'],
   },
   {
-    what: 'tools held to a grammar are refused',
+    what: 'a tool held to a grammar is told of it',
     request: { tools: [{ type: 'custom', name: 'patch', grammar: { syntax: 'lark', definition: 'x' } }] },
     body: {},
     losses: ['refused tools[0].grammar'],

@@ -77,17 +77,22 @@ function takesNothing(schema: JsonObject): boolean {
 /** A free-text tool as a function with one string; the client's encoder unwraps `input` again. */
 function bridged(tool: CustomTool, path: string, encoding: Encoding): JsonObject[] {
   const { losses } = encoding
-  if (tool.grammar) {
-    losses.refuse(`${path}.grammar`, 'the upstream cannot hold a tool to a grammar')
-    return []
-  }
+  if (tool.grammar)
+    losses.approximate(`${path}.grammar`, 'the upstream cannot enforce it, the model is told of it')
   losses.approximate(path, 'free-text tools are sent as functions with one string argument')
   const parameters = {
     type: 'object',
     properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
     required: ['input'],
   }
-  return [{ ...named(tool), ...parametersOf(parameters, path, encoding) }]
+  return [{ ...named({ ...tool, ...describedGrammar(tool) }), ...parametersOf(parameters, path, encoding) }]
+}
+
+/** Coding agents edit files through such tools: a model that is told the grammar mostly keeps to it. */
+function describedGrammar({ description, grammar }: CustomTool): { description?: string } {
+  if (!grammar) return {}
+  const told = `The input must match this ${grammar.syntax} grammar:\n${grammar.definition}`
+  return { description: description === undefined ? told : `${description}\n\n${told}` }
 }
 
 /** Tools the provider runs: this wire's own as they came, web search across wires, others never silently dropped. */
