@@ -152,12 +152,18 @@ export class SseAnswerReader implements AnswerReader {
   }
 }
 
-/** An answer that came whole. */
+/**
+ * An answer that came whole. Its usage goes before its content: some clients take the prompt's tokens only from the
+ * first event of a stream (protocol.md §4.6), and here they are known.
+ */
 export class WholeAnswerReader implements AnswerReader {
   #events: AnswerEvent[] | undefined
 
   constructor(events: AnswerEvent[]) {
-    this.#events = events
+    const first = events.filter((event) => event.type === 'answer-start')
+    const usage = events.filter((event) => event.type === 'usage')
+    const others = events.filter((event) => event.type !== 'answer-start' && event.type !== 'usage')
+    this.#events = [...first, ...usage, ...others]
   }
 
   next(): Promise<AnswerBatch | undefined> {
