@@ -44,8 +44,9 @@ export class ClosedLoop implements LoadCounts {
   }
 }
 
-/** A client that waits longer than this for an idle connection opens a new one. */
-const SPARE_CONNECTIONS = 32
+const FIRST_CONNECTIONS = 32
+/** A backlog opens further connections up to this: a rig that fell behind must not turn into a flood of connects. */
+const MOST_CONNECTIONS = 128
 
 /**
  * Requests are due at fixed times, whether or not earlier ones were answered, and latency counts from when a request
@@ -88,7 +89,7 @@ export class OpenLoop implements LoadCounts {
 
   /** `rate` in requests a second. */
   async start(rate: number): Promise<void> {
-    for (let count = 0; count < SPARE_CONNECTIONS; count++) await this.#open()
+    for (let count = 0; count < FIRST_CONNECTIONS; count++) await this.#open()
     this.#interval = 1000 / rate
     this.#nextDue = performance.now() + this.#interval
     this.#ticker.add(this.#step)
@@ -119,7 +120,7 @@ export class OpenLoop implements LoadCounts {
       this.#nextDue += this.#interval
     }
     this.#serve(now)
-    if (this.#waiting.length > this.#opening) {
+    if (this.#waiting.length > this.#opening && this.#all.size + this.#opening < MOST_CONNECTIONS) {
       this.#opening++
       this.#open()
         .then(() => this.#serve(performance.now()))

@@ -44,6 +44,7 @@ export async function acceptCall(
     tenant: 'open',
     strict: snapshot.translation.strict || isTrue(request.headers.get('x-xjp-strict')),
     startedAt,
+    scrub: (text) => gateway.redactor.text(text),
     record: {
       endpoint: endpointNames[dialect],
       model: decoded.model,

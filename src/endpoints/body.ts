@@ -23,7 +23,7 @@ export function checkHead(
   headers: Headers,
   limits: { maxBodyBytes: number; contentTypes: readonly string[] },
 ): void {
-  const type = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  const type = headers.get('content-type')?.split(/[;,]/, 1)[0]?.trim().toLowerCase()
   if (type === undefined || !limits.contentTypes.includes(type))
     throw new GatewayError(
       'unsupported_media_type',

@@ -1,5 +1,6 @@
 import { toGatewayError } from '../pipeline/answer-reader.ts'
 import type { Call, Reply } from '../pipeline/call.ts'
+import { scrubbed } from '../pipeline/scrub.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import { acceptCall } from './accept.ts'
@@ -23,7 +24,7 @@ export async function generate(gateway: Gateway, inbound: Inbound, dialect: Dial
   } catch (thrown) {
     gateway.active.leave(token)
     if (!call) throw thrown
-    const error = scrubbed(gateway, toGatewayError(thrown))
+    const error = scrubbed(toGatewayError(thrown), call)
     call.record.error = error
     call.record.endedBy = call.signal.aborted ? 'client' : error.kind === 'internal' ? 'gateway' : 'upstream'
     const response = errorResponse(error, call.client.client, call.id, {
@@ -57,9 +58,9 @@ function pending(call: Call, reply: Promise<Reply>): Reply {
       'x-accel-buffering': 'no',
     },
     body: pendingStream(reply, (thrown) => {
-      const error = toGatewayError(thrown)
+      const error = scrubbed(toGatewayError(thrown), call)
       call.record.error = error
-      call.record.endedBy = 'upstream'
+      call.record.endedBy = error.kind === 'internal' ? 'gateway' : 'upstream'
       return call.client.client.encodeStreamError(error, call.id)
     }),
   }
@@ -84,16 +85,4 @@ function hooks(gateway: Gateway, call: Call, token: object): StreamHooks {
       logCall(gateway, call)
     },
   }
-}
-
-/** Upstream wording may echo a key: it is taken out before a client sees it (promise M4). */
-function scrubbed(gateway: Gateway, error: GatewayError): GatewayError {
-  const { upstream } = error.details
-  const message = gateway.redactor.text(error.message)
-  const body = upstream && gateway.redactor.text(upstream.body)
-  if (message === error.message && body === upstream?.body) return error
-  return new GatewayError(error.kind, message, {
-    ...error.details,
-    ...(upstream && body !== undefined ? { upstream: { ...upstream, body } } : {}),
-  })
 }

@@ -16,7 +16,7 @@ export async function listModels(gateway: Gateway, { request, url, requestId }: 
 
 /** `GET /v1/models/{id}`; ids may hold slashes. */
 export async function showModel(gateway: Gateway, { request, url, requestId }: Inbound): Promise<Response> {
-  const id = decodeURIComponent(url.pathname.replace(/^\/v1\/models\//, ''))
+  const id = decoded(url.pathname.replace(/^\/v1\/models\//, ''))
   const found = (await listedModels(gateway)).find((model) => model.id === id)
   if (!found)
     throw new GatewayError('model_not_found', `model: "${id}" is not served here`, {
@@ -27,6 +27,15 @@ export async function showModel(gateway: Gateway, { request, url, requestId }: I
     request.headers.has('anthropic-version') ? anthropicModel(found) : openaiModel(found),
     requestId,
   )
+}
+
+/** Percent-encoding undone; text that only looks like it is taken as it stands. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function json(body: unknown, requestId: string): Response {

@@ -53,10 +53,17 @@ function find(method: string, path: string): Route | undefined {
   )
 }
 
+/** HTTP/1.0 probes name no host, and then the runtime gives the path alone; a host that is none must not matter. */
+function urlOf({ url }: Request): URL {
+  if (URL.canParse(url)) return new URL(url)
+  const path = url.replace(/^[a-z]+:\/\/[^/?]*/i, '')
+  return new URL(path.startsWith('/') ? path : `/${path}`, 'http://localhost')
+}
+
 /** Answers one request; never throws. */
 export async function answer(gateway: Gateway, request: Request, exchange: Exchange): Promise<Response> {
   const requestId = requestIdOf(request.headers)
-  const url = new URL(request.url)
+  const url = urlOf(request)
   const snapshot = gateway.snapshot()
   const origin = request.headers.get('origin')
   try {

@@ -3,6 +3,7 @@ import type { AnswerEvent } from '../protocol/model/event.ts'
 import { type AnswerBatch, type AnswerReader, toGatewayError } from './answer-reader.ts'
 import type { Call, StreamBody } from './call.ts'
 import type { Renderer } from './render.ts'
+import { scrubbed } from './scrub.ts'
 
 /** Whether an event shows the client something: from then on the answer belongs to this target. */
 function commits(event: AnswerEvent): boolean {
@@ -92,7 +93,14 @@ export class AnswerStream implements StreamBody {
 
   #hold(batch: AnswerBatch): void {
     const rendered = this.#renderer.render(batch)
-    if (rendered !== undefined) this.#held.push(rendered)
+    if (rendered !== undefined) this.#held.push(batch.errorInFrames ? this.#scrubbed(rendered) : rendered)
+  }
+
+  /** An error event of the upstream on its way to a client of the same dialect. */
+  #scrubbed(rendered: string | Uint8Array): string | Uint8Array {
+    const text = typeof rendered === 'string' ? rendered : Buffer.from(rendered).toString()
+    const clean = this.#call.scrub(text)
+    return clean === text ? rendered : clean
   }
 
   /** Once the client has seen something, a renderer that fails is an error inside the stream. */
@@ -120,10 +128,11 @@ export class AnswerStream implements StreamBody {
     return undefined
   }
 
-  #fail(error: GatewayError, alreadySaid: boolean): void {
+  #fail(failure: GatewayError, alreadySaid: boolean): void {
     this.#over = true
     this.#reader.cancel()
     const { record, client, id } = this.#call
+    const error = scrubbed(failure, this.#call)
     record.error = error
     record.endedBy = error.kind === 'internal' ? 'gateway' : 'upstream'
     if (!alreadySaid) this.#held.push(client.client.encodeStreamError(error, id))

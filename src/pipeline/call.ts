@@ -60,6 +60,8 @@ export interface Call {
   /** Losses refuse the request instead of being reported. */
   readonly strict: boolean
   readonly startedAt: number
+  /** Takes secrets out of an upstream's words before anyone else reads them (promise M4). */
+  scrub(text: string): string
   readonly record: CallRecord
   /** Called with every batch of events, in order, before the client sees it. Must not throw or wait. */
   readonly taps: ((events: readonly AnswerEvent[]) => void)[]

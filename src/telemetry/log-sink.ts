@@ -74,7 +74,8 @@ export function streamSink(stream: Writable): LogSink {
   return new LogSink(
     (text) =>
       new Promise((resolve, reject) => {
-        if (stream.destroyed) reject(new Error('the stream is closed'))
+        // After a failure the runtime's stdout takes everything without a word.
+        if (!stream.writable) reject(new Error('the stream is closed'))
         else stream.write(text, (error) => (error ? reject(error) : resolve()))
       }),
   )

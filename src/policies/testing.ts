@@ -1,0 +1,42 @@
+import type { Call } from '../pipeline/call.ts'
+import type { Target } from '../pipeline/target.ts'
+import type { Message } from '../protocol/model/request.ts'
+
+type Parts = { -readonly [Key in keyof Call]?: Call[Key] }
+
+/** A call with what a policy under test reads; asking it for anything else fails the test. */
+export function callWith(parts: Parts): Call {
+  const known: Parts = {
+    id: 'call',
+    tenant: 'open',
+    signal: new AbortController().signal,
+    startedAt: performance.now(),
+    strict: false,
+    taps: [],
+    targets: [],
+    record: {
+      endpoint: 'chat.completions',
+      model: 'm',
+      stream: true,
+      attempts: [],
+      dropped: [],
+      bytesSent: 0,
+    },
+    ...parts,
+  }
+  return new Proxy(known, {
+    get(target, name) {
+      if (name in target || name === 'restored') return Reflect.get(target, name)
+      throw new Error(`the call in this test has no ${String(name)}`)
+    },
+  }) as Call
+}
+
+export function requestWith(messages: Message[]): Call['request'] {
+  return { model: 'm', stream: true, messages }
+}
+
+export function targetNamed(label: string, retry = { maxRetries: 3, backoffMs: 500 }): Target {
+  const parts: Partial<Target> = { label, retry }
+  return parts as Target
+}
