@@ -13,7 +13,7 @@ const filters = process.argv.slice(2).filter((argument) => !argument.startsWith(
 const bin = (name) => join(root, 'node_modules', '.bin', name)
 
 const checks = [
-  ['format and lint', bin('biome'), ['ci', '--error-on-warnings', '.']],
+  ['format and lint', bin('biome'), ['ci', '--error-on-warnings', '--colors=off', '.']],
   ['types', bin('tsc'), ['-p', '.']],
   ['types of the pure protocol (no runtime, no DOM)', bin('tsc'), ['-p', 'src/protocol']],
   ['unused code', bin('knip'), ['--no-progress']],

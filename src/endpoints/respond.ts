@@ -3,9 +3,15 @@ import { type StreamWriter, streamResponse } from '../platform/stream.ts'
 import type { ClientSide } from '../protocol/dialects/dialect.ts'
 import type { GatewayError } from '../protocol/model/error.ts'
 
-/** Header values are bytes: anything beyond printable ASCII is percent-encoded. */
+/** Clients give up on header blocks of 16 KB; names of models and fields come from requests and may be any length. */
+const MAXIMUM_HEADER_CHARACTERS = 2_000
+
+/** Header values are bytes: anything beyond printable ASCII is percent-encoded, half a character is a question mark. */
 export function headerValue(text: string): string {
-  return text.replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))
+  return text
+    .slice(0, MAXIMUM_HEADER_CHARACTERS)
+    .replace(/\p{Surrogate}/gu, '?')
+    .replace(/[^\x20-\x7e]/gu, (character) => encodeURIComponent(character))
 }
 
 export function safeHeaders(headers: Record<string, string>): Record<string, string> {

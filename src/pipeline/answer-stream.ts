@@ -46,6 +46,7 @@ export class AnswerStream implements StreamBody {
       return this
     } catch (thrown) {
       this.#over = true
+      this.#held = []
       this.#reader.cancel()
       throw thrown
     }

@@ -13,6 +13,8 @@ export interface ListenOptions {
   port: number
   /** The largest body the runtime itself may take in; the gateway's own limit is below it. */
   maxBodyBytes: number
+  /** How long a client may be silent while its request is being read. */
+  readIdleSeconds?: number
   handle(request: Request, exchange: Exchange): Response | Promise<Response>
 }
 
@@ -29,7 +31,7 @@ export function listen(options: ListenOptions): Listener {
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
-    idleTimeout: READ_IDLE_SECONDS,
+    idleTimeout: options.readIdleSeconds ?? READ_IDLE_SECONDS,
     maxRequestBodySize: options.maxBodyBytes,
     development: false,
     fetch(request, current) {

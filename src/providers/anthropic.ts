@@ -1,6 +1,6 @@
 import { join, withoutSuffix } from './address.ts'
 import { anthropicVersion } from './anthropic-version.ts'
-import { bearer, requireKey } from './credentials.ts'
+import { bearer, keyHeaders } from './credentials.ts'
 import { dataModelIds } from './model-ids.ts'
 import type { HttpProvider } from './provider.ts'
 
@@ -30,7 +30,9 @@ export const anthropic: HttpProvider = {
     url: join(withoutSuffix(settings.baseUrl, ['/v1/messages', '/v1']), paths[operation]),
   }),
   authorise: (settings) =>
-    settings.accessToken ? bearer(settings.accessToken) : { 'x-api-key': requireKey(settings, environment) },
+    settings.accessToken
+      ? bearer(settings.accessToken)
+      : keyHeaders(settings, anthropic, (key) => ({ 'x-api-key': key })),
   headers: () => ({ 'anthropic-version': anthropicVersion }),
   /** clients.md §1: both go up as they came when the body does. */
   forwardHeaders: ['anthropic-version', 'anthropic-beta'],

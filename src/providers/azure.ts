@@ -1,6 +1,6 @@
 import { GatewayError } from '../protocol/model/error.ts'
 import { join, plainSegment, trimSlash, withoutSuffix } from './address.ts'
-import { bearer, requireKey } from './credentials.ts'
+import { bearer, keyHeaders } from './credentials.ts'
 import { dataModelIds } from './model-ids.ts'
 import type { HttpProvider, Operation, ProviderSettings } from './provider.ts'
 
@@ -55,6 +55,8 @@ export const azure: HttpProvider = {
     return { method, url: join(base, operation === 'list-models' ? '/models' : call(settings)) }
   },
   authorise: (settings) =>
-    settings.accessToken ? bearer(settings.accessToken) : { 'api-key': requireKey(settings, environment) },
+    settings.accessToken
+      ? bearer(settings.accessToken)
+      : keyHeaders(settings, azure, (key) => ({ 'api-key': key })),
   modelIds: dataModelIds,
 }

@@ -1,5 +1,5 @@
 import { join, withoutSuffix } from './address.ts'
-import { bearer, requireKey } from './credentials.ts'
+import { bearer } from './credentials.ts'
 import { dataModelIds } from './model-ids.ts'
 import type { HttpProvider } from './provider.ts'
 
@@ -13,6 +13,11 @@ const paths = {
   'list-models': '/code/v1/models',
 } as const
 
+/** Ends of an address that name one of its fronts; of two that fit the longer stands first. */
+const fronts = ['', '/messages', '/chat/completions']
+  .flatMap((call) => [`/code/v1${call}`, `/v1${call}`])
+  .concat('/code')
+
 export const clewdr: HttpProvider = {
   kind: 'http',
   id: 'clewdr',
@@ -22,10 +27,10 @@ export const clewdr: HttpProvider = {
   dialect: () => 'messages',
   place: (operation, _model, settings) => ({
     method: operation === 'list-models' ? 'GET' : 'POST',
-    url: join(withoutSuffix(settings.baseUrl, ['/code/v1', '/v1', '/code']), paths[operation]),
+    url: join(withoutSuffix(settings.baseUrl, fronts), paths[operation]),
   }),
-  /** Bearer is the one form that all its routes accept. */
-  authorise: (settings) => bearer(requireKey(settings, environment)),
+  /** Bearer is the one form that all its routes accept. One behind a proxy that adds the password needs none here. */
+  authorise: (settings): Record<string, string> => (settings.apiKey ? bearer(settings.apiKey) : {}),
   headers: () => ({ 'accept-encoding': 'identity' }),
   forwardHeaders: ['anthropic-beta'],
   modelIds: dataModelIds,

@@ -1,5 +1,5 @@
 import { defineOpenAiCompatible } from './define.ts'
-import { withReasoningContent } from './shapes.ts'
+import { inTurn, olderWords, withReasoningContent } from './shapes.ts'
 
 /** protocol.md §1.5, §5.4. The address is accepted with `/v1` and with `/beta` as well. */
 export const deepseek = defineOpenAiCompatible({
@@ -8,5 +8,5 @@ export const deepseek = defineOpenAiCompatible({
   defaultBaseUrl: 'https://api.deepseek.com',
   messages: { trim: ['/v1', '/beta', '/anthropic'], path: '/anthropic/v1/messages' },
   responses: true,
-  shape: withReasoningContent,
+  shape: inTurn(olderWords, withReasoningContent),
 })

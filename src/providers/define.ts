@@ -2,7 +2,7 @@ import { GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import { join, withDefaultPath, withoutSuffix } from './address.ts'
 import { anthropicVersion } from './anthropic-version.ts'
-import { bearer, requireKey } from './credentials.ts'
+import { bearer, keyHeaders } from './credentials.ts'
 import { dataModelIds } from './model-ids.ts'
 import type { HttpProvider, Operation, ProviderSettings } from './provider.ts'
 import type { Shape } from './shapes.ts'
@@ -46,7 +46,7 @@ export function defineOpenAiCompatible(vendor: OpenAiCompatible): HttpProvider {
     id: vendor.id,
     displayName: vendor.displayName,
     ...(vendor.aliases && { aliases: vendor.aliases }),
-    ...(vendor.defaultBaseUrl && { defaultBaseUrl: vendor.defaultBaseUrl }),
+    ...vendorAddress(vendor),
     environment,
     dialect: (_model, settings) => chosenDialect(vendor, settings),
     place(operation, _model, settings) {
@@ -57,10 +57,10 @@ export function defineOpenAiCompatible(vendor: OpenAiCompatible): HttpProvider {
     },
     authorise(settings) {
       if (vendor.local && !settings.apiKey) return {}
-      const key = requireKey(settings, environment)
-      return chosenDialect(vendor, settings) === 'messages'
-        ? { ...bearer(key), 'x-api-key': key }
-        : bearer(key)
+      const isMessages = chosenDialect(vendor, settings) === 'messages'
+      return keyHeaders(settings, { environment, ...vendorAddress(vendor) }, (key) =>
+        isMessages ? { ...bearer(key), 'x-api-key': key } : bearer(key),
+      )
     },
     headers(settings): Record<string, string> {
       return chosenDialect(vendor, settings) === 'messages' ? { 'anthropic-version': anthropicVersion } : {}
@@ -72,6 +72,10 @@ export function defineOpenAiCompatible(vendor: OpenAiCompatible): HttpProvider {
     }),
     modelIds: dataModelIds,
   }
+}
+
+function vendorAddress({ defaultBaseUrl }: OpenAiCompatible): { defaultBaseUrl?: string } {
+  return defaultBaseUrl === undefined ? {} : { defaultBaseUrl }
 }
 
 function spoken(vendor: OpenAiCompatible): DialectName[] {
@@ -97,7 +101,9 @@ function pathOf(
   operation: Operation,
   settings: ProviderSettings,
 ): string | undefined {
-  const base = vendor.barePath ? withDefaultPath(settings.baseUrl, vendor.barePath) : settings.baseUrl
+  // Some write the whole endpoint where its base is asked for.
+  const given = withoutSuffix(settings.baseUrl, ['/chat/completions'])
+  const base = vendor.barePath ? withDefaultPath(given, vendor.barePath) : given
   if (operation === 'list-models') return join(base, '/models')
   const dialect = chosenDialect(vendor, settings)
   if (dialect === 'messages' && vendor.messages) {

@@ -1,5 +1,5 @@
 import { join, plainSegment, withoutSuffix } from './address.ts'
-import { bearer, requireKey } from './credentials.ts'
+import { bearer, keyHeaders } from './credentials.ts'
 import { countedContents, googleMethods } from './google-methods.ts'
 import { googleModelIds } from './model-ids.ts'
 import type { HttpProvider } from './provider.ts'
@@ -38,8 +38,9 @@ export const gemini: HttpProvider = {
   },
   authorise(settings) {
     if (settings.accessToken) return bearer(settings.accessToken)
-    const key = requireKey(settings, environment)
-    return settings.dialect === 'chat-completions' ? bearer(key) : { 'x-goog-api-key': key }
+    return keyHeaders(settings, gemini, (key) =>
+      settings.dialect === 'chat-completions' ? bearer(key) : { 'x-goog-api-key': key },
+    )
   },
   shape(body, model, operation) {
     const shaped = namelessContents(body, model)

@@ -222,6 +222,11 @@ describe('where each operation is called', () => {
   })
 })
 
+/** Without a key only the vendor's own address is refused: another may need none. */
+function vendorAddress(name: string): string {
+  return httpProvider(name).defaultBaseUrl ?? ''
+}
+
 describe('how each authorises', () => {
   const key: Partial<ProviderSettings> = { apiKey: 'k' }
   const rows: [string, Partial<ProviderSettings>, Record<string, string>][] = [
@@ -233,7 +238,11 @@ describe('how each authorises', () => {
     ['gemini', key, { 'x-goog-api-key': 'k' }],
     ['vertex', key, { 'x-goog-api-key': 'k' }],
     ['vertex', { apiKey: 'k', accessToken: 't' }, { authorization: 'Bearer t' }],
-    ['vertex', {}, { authorization: 'Bearer google-token' }],
+    ['vertex', { baseUrl: vendorAddress('vertex') }, { authorization: 'Bearer google-token' }],
+    ['vertex', {}, {}],
+    ['openai', {}, {}],
+    ['anthropic', {}, {}],
+    ['gemini', {}, {}],
     ['deepseek', { ...key, dialect: 'messages' }, { authorization: 'Bearer k', 'x-api-key': 'k' }],
     ['ollama', {}, {}],
     ['ollama', key, { authorization: 'Bearer k' }],
@@ -246,7 +255,8 @@ describe('how each authorises', () => {
   })
 
   test('a missing key says which variable to set', () => {
-    expect(() => httpProvider('moonshot').authorise(settingsFor(), fixedServices, never)).toThrow(
+    const settings = settingsFor({ baseUrl: vendorAddress('moonshot') })
+    expect(() => httpProvider('moonshot').authorise(settings, fixedServices, never)).toThrow(
       'The provider tested has no API key: set MOONSHOT_API_KEY or KIMI_API_KEY, or api_key in its configuration',
     )
   })

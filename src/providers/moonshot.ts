@@ -1,5 +1,5 @@
 import { defineOpenAiCompatible } from './define.ts'
-import { continuing, inTurn, plainToolSchemas } from './shapes.ts'
+import { continuing, inTurn, olderWords, plainToolSchemas } from './shapes.ts'
 
 /** Kimi's platform; `.cn` is the same API (protocol.md §1.5). */
 export const moonshot = defineOpenAiCompatible({
@@ -9,5 +9,5 @@ export const moonshot = defineOpenAiCompatible({
   defaultBaseUrl: 'https://api.moonshot.ai/v1',
   keys: ['MOONSHOT_API_KEY', 'KIMI_API_KEY'],
   messages: { trim: ['/v1', '/anthropic'], path: '/anthropic/v1/messages' },
-  shape: inTurn(continuing('partial'), plainToolSchemas),
+  shape: inTurn(olderWords, continuing('partial'), plainToolSchemas),
 })

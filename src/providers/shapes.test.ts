@@ -15,6 +15,12 @@ const begun = { role: 'assistant', content: 'y' }
 
 /** Vendor, model, the body as encoded, the body as sent. */
 const rows: [string, string, JsonObject, JsonObject][] = [
+  ...['deepseek', 'moonshot', 'mistral'].map((vendor): [string, string, JsonObject, JsonObject] => [
+    vendor,
+    'm',
+    { messages: [{ role: 'developer', content: 's' }, asked], max_completion_tokens: 5, max_tokens: 9 },
+    { messages: [{ role: 'system', content: 's' }, asked], max_tokens: 5 },
+  ]),
   ['moonshot', 'kimi-k3', { messages: [asked, begun] }, { messages: [asked, { ...begun, partial: true }] }],
   ['moonshot', 'kimi-k3', { messages: [asked], tools: [tool] }, { messages: [asked], tools: [plainTool] }],
   [

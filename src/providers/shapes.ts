@@ -26,6 +26,33 @@ export function renamed(from: string, to: string): Shape {
   }
 }
 
+/**
+ * What clients of the vendor of this wire write, in the words that its imitators know: instructions from `system`, the
+ * output bound in `max_tokens` (protocol.md §1.5, §2.2, §2.7).
+ */
+export const olderWords: Shape = (body, model) => systemRoles(olderBound(body, model), model)
+
+/** Where both are given the newer one counts. */
+const olderBound: Shape = (body) => {
+  const { max_completion_tokens: bound } = body
+  return bound === undefined || bound === null
+    ? body
+    : { ...without(body, 'max_completion_tokens'), max_tokens: bound }
+}
+
+const systemRoles: Shape = (body) => {
+  const { messages } = body
+  if (!Array.isArray(messages) || !messages.some(isDeveloper)) return body
+  return {
+    ...body,
+    messages: messages.map((message) => (isDeveloper(message) ? { ...message, role: 'system' } : message)),
+  }
+}
+
+function isDeveloper(message: Json): message is JsonObject {
+  return isObject(message) && message['role'] === 'developer'
+}
+
 /** Marks a final assistant turn as one to be continued (`partial`, `prefix`). */
 export function continuing(member: string): Shape {
   return (body) => {

@@ -112,6 +112,13 @@ function resource(
   return { version: 'v1', path: 'endpoints/openapi/chat/completions' }
 }
 
+/** A server on this machine that was given no credentials is called without any. */
+export function isUnguarded({ apiKey, accessToken, baseUrl, options }: ProviderSettings): boolean {
+  if (apiKey !== undefined || accessToken !== undefined || options['serviceAccountFile'] !== undefined)
+    return false
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(baseUrl).hostname)
+}
+
 /** The address of one operation on one model; undefined when Vertex offers none. */
 export function vertexUrl(operation: Called, model: string, settings: ProviderSettings): string | undefined {
   const parsed = checkedModel(model, settings)
@@ -124,10 +131,10 @@ export function vertexUrl(operation: Called, model: string, settings: ProviderSe
       rootOf(settings, region),
       `/${found.version}/projects/${project}/locations/${region}/${found.path}`,
     )
-  if (settings.apiKey && !settings.accessToken && parsed.publisher === 'google')
+  if (!settings.accessToken && (settings.apiKey || isUnguarded(settings)) && parsed.publisher === 'google')
     return join(rootOf(settings, 'global'), `/${found.version}/${found.path}`)
   throw new GatewayError(
-    'internal',
+    'upstream_unauthenticated',
     `project: the provider ${settings.name} needs a Google Cloud project for ${parsed.name}; set VERTEX_PROJECT, or project in the configuration`,
     { param: 'project' },
   )

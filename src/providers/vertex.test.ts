@@ -193,7 +193,9 @@ test('bodies take the form of their place, and the input stays as it was', () =>
 test('the project comes from the credentials when the settings have none', async () => {
   const complete = async (settings: Partial<ProviderSettings>) =>
     (await vertex.complete?.(settingsFor(settings), fixedServices, never))?.project
-  expect(await complete({})).toBe('from-credentials')
+  const baseUrl = vertex.defaultBaseUrl ?? ''
+  expect(await complete({ baseUrl })).toBe('from-credentials')
+  expect(await complete({})).toBeUndefined()
   expect(await complete({ project: 'own' })).toBe('own')
   expect(await complete({ apiKey: 'k' })).toBeUndefined()
 })

@@ -3,7 +3,7 @@ import type { DialectName } from '../protocol/model/origin.ts'
 import { bearer } from './credentials.ts'
 import type { HttpProvider, Operation, ProviderSettings } from './provider.ts'
 import { without } from './shapes.ts'
-import { vertexHost, vertexModel, vertexUrl } from './vertex-address.ts'
+import { isUnguarded, vertexHost, vertexModel, vertexUrl } from './vertex-address.ts'
 
 /** The classic value; every Claude model there takes it (protocol.md §5.3). */
 const claudeVersion = 'vertex-2023-10-16'
@@ -50,7 +50,7 @@ export const vertex: HttpProvider = {
     region: ['VERTEX_REGION', 'GOOGLE_CLOUD_LOCATION'],
   },
   async complete(settings, services, signal) {
-    if (settings.project !== undefined || usesKey(settings)) return settings
+    if (settings.project !== undefined || usesKey(settings) || isUnguarded(settings)) return settings
     const { project } = await services.googleTokens(settings).accessToken(signal)
     return project === undefined ? settings : { ...settings, project }
   },
@@ -62,6 +62,7 @@ export const vertex: HttpProvider = {
   authorise(settings, services, signal) {
     if (settings.accessToken) return bearer(settings.accessToken)
     if (settings.apiKey) return { 'x-goog-api-key': settings.apiKey }
+    if (isUnguarded(settings)) return {}
     return services
       .googleTokens(settings)
       .accessToken(signal)

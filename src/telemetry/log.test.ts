@@ -68,6 +68,13 @@ describe('a record', () => {
     expect(text).toBe('1970-01-01T00:00:00.000Z WARN  hello a="x \\"y\\"" b=1 c=true d=null f=["p","q"]\n')
   })
 
+  test('a number that JSON does not have', async () => {
+    const text = await written((log) =>
+      log.info('x', { a: Number.NaN, b: Number.POSITIVE_INFINITY, 'c"': 1 }),
+    )
+    expect(JSON.parse(text)).toMatchObject({ a: null, b: null, 'c"': 1 })
+  })
+
   test('only from its level on', async () => {
     const use = (log: Logger): void => {
       log.debug('debug')
@@ -94,7 +101,13 @@ describe('promise J9: logs cannot be forged', () => {
     ['half a character', 'x\ud83dforged'],
   ]
   for (const format of ['json', 'text'] as const)
-    for (const [name, text] of hostile)
+    for (const [name, text] of hostile) {
+      test(`${name} as the name of a field, as ${format}`, async () => {
+        const seen = await written((log) => log.info('x', { [text]: 1 }), { format })
+        expect(lines(seen)).toHaveLength(1)
+        if (format === 'json') expect(JSON.parse(seen)).toMatchObject({ level: 'info', [text]: 1 })
+      })
+
       test(`${name}, as ${format}`, async () => {
         const seen = await written((log) => log.info(text, { field: text, list: [text, text], [text]: 1 }), {
           format,
@@ -103,6 +116,7 @@ describe('promise J9: logs cannot be forged', () => {
         expect([...seen.slice(0, -1)].filter(isUnruly)).toEqual([])
         if (format === 'json') expect(JSON.parse(seen)).toMatchObject({ level: 'info', message: text })
       })
+    }
 
   test('one record a line, parseable, whatever the fields hold', async () => {
     const odd = fc.oneof(

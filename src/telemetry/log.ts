@@ -88,8 +88,7 @@ export class Logger {
       let line = `{"time":"${time}","level":"${level}","message":${JSON.stringify(message)}`
       for (const key in fields) {
         const value = fields[key]
-        if (value !== undefined)
-          line += `,"${key}":${typeof value === 'string' ? JSON.stringify(value) : value}`
+        if (value !== undefined) line += `,${JSON.stringify(key)}:${JSON.stringify(value)}`
       }
       return `${escaped(line)}}\n`
     }

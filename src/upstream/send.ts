@@ -1,171 +1,37 @@
-import { GatewayError } from '../protocol/model/error.ts'
-import { ConnectClock } from './connect-clock.ts'
-import { decodedSource } from './content-encoding.ts'
-import { Deadline, type Timeouts, timeoutError } from './deadline.ts'
-import { clientClosed, codeOf, failureBeforeAnswer, failureInAnswer } from './failure.ts'
-import type { ByteSource } from './source.ts'
-import { rememberAnswer, wasStale } from './stale-connection.ts'
+import { sendByFetch } from './fetch-send.ts'
+import { sendOverHttp1 } from './http1/client.ts'
+import { type Place, placeOf } from './http1/place.ts'
+import { isProxied } from './proxy.ts'
+import type { Send } from './request.ts'
 
-export interface UpstreamRequest {
-  url: string
-  method: 'GET' | 'POST'
-  headers: Record<string, string>
-  body?: string | Uint8Array
-  timeouts: Timeouts
-  /** Aborted when the client leaves. */
-  signal: AbortSignal
-}
+export type { Send, UpstreamRequest, UpstreamResponse } from './request.ts'
 
-export interface UpstreamResponse {
-  status: number
-  header(name: string): string | null
-  body: ByteSource
-}
-
-export type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>
+/** URLs are few: a provider has a handful for each model. */
+const MAXIMUM_PLACES = 1_000
+const places = new Map<string, Place | undefined>()
 
 /**
- * The one way out of the process over HTTP. No redirects are followed, nothing is decompressed beyond caps, four
- * clocks are kept, and the connection closes when the client leaves. Throws `GatewayError`s only.
+ * The one way out of the process over HTTP: our own client for what it speaks, the runtime's `fetch` for the rest. No
+ * redirects are followed, nothing is decompressed beyond caps, four clocks are kept, and the connection closes when the
+ * client leaves. Rejects with `GatewayError`s only.
  */
-export const send: Send = async (request) => {
-  const url = parseUrl(request.url)
-  const exchange = new Exchange(request, url)
-  try {
-    const response = await begin(request, `${request.method} ${url.origin}${url.pathname}`, exchange.signal)
-    exchange.answered()
-    return {
-      status: response.status,
-      header: (name) => response.headers.get(name),
-      body: decodedSource(new FetchSource(response.body, exchange), response.headers.get('content-encoding')),
-    }
-  } catch (thrown) {
-    exchange.over()
-    throw exchange.reason(thrown) ?? failureBeforeAnswer(thrown, url.host)
-  }
+export const send: Send = (request) => {
+  const place = directPlace(request.url)
+  return place === undefined ? sendByFetch(request) : sendOverHttp1(request, place)
 }
 
-function parseUrl(text: string): URL {
+/** Undefined when a request to this URL is left to `fetch`: through a proxy, or an address with credentials in it. */
+function directPlace(text: string): Place | undefined {
+  const known = places.get(text)
+  if (known !== undefined || places.has(text)) return known
   const url = URL.parse(text)
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  throw new GatewayError(
-    'internal',
-    "The upstream's address is not an http or https URL: check the provider's base URL",
-  )
+  const isDirect = url !== null && isPlain(url) && !isProxied(url)
+  const place = isDirect ? placeOf(url) : undefined
+  if (places.size >= MAXIMUM_PLACES) places.clear()
+  places.set(text, place)
+  return place
 }
 
-/** One request; once more on a fresh connection when the kept one was dead. */
-async function begin(request: UpstreamRequest, place: string, signal: AbortSignal): Promise<Response> {
-  const startedAt = performance.now()
-  try {
-    const response = await fetchOnce(request, signal, true)
-    if (response.ok) rememberAnswer(place, performance.now() - startedAt)
-    return response
-  } catch (thrown) {
-    if (signal.aborted || !wasStale(place, codeOf(thrown), performance.now() - startedAt)) throw thrown
-    return fetchOnce(request, signal, false)
-  }
-}
-
-function fetchOnce(request: UpstreamRequest, signal: AbortSignal, keepalive: boolean): Promise<Response> {
-  return fetch(request.url, {
-    method: request.method,
-    headers: request.headers,
-    ...(request.body === undefined ? {} : { body: request.body as BodyInit }),
-    redirect: 'manual',
-    signal,
-    keepalive,
-    decompress: false,
-    // Our own clocks are kept instead.
-    timeout: false,
-  } as RequestInit)
-}
-
-/** The clocks and the two ends' wishes to leave, for one request and its answer. */
-class Exchange {
-  readonly #controller = new AbortController()
-  readonly #request: UpstreamRequest
-  readonly #leave = (): void => this.#controller.abort()
-  readonly deadline: Deadline
-  readonly #connectClock: ConnectClock | undefined
-  #timedOut: GatewayError | undefined
-
-  constructor(request: UpstreamRequest, url: URL) {
-    this.#request = request
-    this.deadline = new Deadline(request.timeouts, (error) => this.#timeOut(error))
-    const { connectMs } = request.timeouts
-    if (connectMs !== undefined)
-      this.#connectClock = new ConnectClock(url, connectMs, () =>
-        this.#timeOut(timeoutError('connect', connectMs)),
-      )
-    if (request.signal.aborted) this.#controller.abort()
-    else request.signal.addEventListener('abort', this.#leave, { once: true })
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  answered(): void {
-    this.#connectClock?.answered()
-  }
-
-  abort(): void {
-    this.over()
-    this.#controller.abort()
-  }
-
-  over(): void {
-    this.deadline.stop()
-    this.#connectClock?.stop()
-    this.#request.signal.removeEventListener('abort', this.#leave)
-  }
-
-  /** Why we ended it ourselves; undefined when the connection failed by itself. */
-  reason(thrown: unknown): GatewayError | undefined {
-    if (thrown instanceof GatewayError) return thrown
-    return this.#timedOut ?? (this.#request.signal.aborted ? clientClosed(thrown) : undefined)
-  }
-
-  #timeOut(error: GatewayError): void {
-    this.#timedOut ??= error
-    this.#controller.abort()
-  }
-}
-
-/** Reads a `fetch` body under the exchange's clocks. */
-class FetchSource implements ByteSource {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  readonly #exchange: Exchange
-
-  constructor(body: ReadableStream<Uint8Array> | null, exchange: Exchange) {
-    this.#reader = body?.getReader()
-    this.#exchange = exchange
-  }
-
-  async read(): Promise<Uint8Array | undefined> {
-    if (!this.#reader) return this.#end()
-    const { deadline } = this.#exchange
-    deadline.resume()
-    try {
-      const { value, done } = await this.#reader.read()
-      if (done) return this.#end()
-      deadline.touch()
-      deadline.pause()
-      return value
-    } catch (thrown) {
-      this.#exchange.over()
-      throw this.#exchange.reason(thrown) ?? failureInAnswer(thrown)
-    }
-  }
-
-  cancel(): void {
-    this.#exchange.abort()
-    this.#reader?.cancel().catch(() => {})
-  }
-
-  #end(): undefined {
-    this.#exchange.over()
-    return undefined
-  }
+function isPlain({ protocol, username, password }: URL): boolean {
+  return (protocol === 'http:' || protocol === 'https:') && username === '' && password === ''
 }

@@ -33,7 +33,7 @@ export class SseFramer {
   readonly #maxEventBytes: number
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-  constructor(maxEventBytes = 24 * 1024 * 1024) {
+  constructor(maxEventBytes = 16 * 1024 * 1024) {
     this.#maxEventBytes = maxEventBytes
   }
 

@@ -7,14 +7,15 @@ import type { DialectName, Opaque } from './origin.ts'
  */
 const PREFIX = 'xjp1.'
 
-function escape(text: string): string {
-  return encodeURIComponent(text).replaceAll('.', '%2E')
+/** Half a character, which no maker sends, cannot be encoded and is replaced. */
+function encoded(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd')).replaceAll('.', '%2E')
 }
 
 /** The value for a field of `dialect`: bare when it is native there, in an envelope when it is foreign. */
 export function wrapOpaque(opaque: Opaque, dialect: DialectName, kind: Opaque['kind']): string {
   if (opaque.dialect === dialect && opaque.kind === kind) return opaque.value
-  return `${PREFIX}${opaque.dialect}.${opaque.kind}.${escape(opaque.maker ?? '')}.${escape(opaque.value)}`
+  return `${PREFIX}${opaque.dialect}.${opaque.kind}.${encoded(opaque.maker ?? '')}.${encoded(opaque.value)}`
 }
 
 /** Stands where a dialect demands a signature and there is none: never sent to any upstream. */

@@ -96,5 +96,6 @@ export function kindOfUpstreamStatus(status: number): ErrorKind {
     524: 'timeout',
     529: 'overloaded',
   }
+  if (status < 400) return 'upstream_invalid'
   return exact[status] ?? (status >= 500 ? 'upstream_failed' : 'invalid_request')
 }

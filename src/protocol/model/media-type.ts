@@ -1,18 +1,10 @@
-/**
- * Media types and data URLs (protocol.md §2.4), without a runtime's decoders. Payloads stay base64 text all the way;
- * only the first bytes are ever decoded here.
- */
+import { bytesOfBase64 } from './base64.ts'
+import type { MediaBlock } from './block.ts'
 
-export interface DataUrl {
-  /** Normalised: `image/jpeg`, `audio/l16;rate=24000`. */
-  mediaType: string
-  /** Standard alphabet, padded, without whitespace. */
-  data: string
-}
+/** Media types (protocol.md §2.4). Payloads stay base64 text; only their first bytes are decoded here. */
 
-const UNKNOWN = 'application/octet-stream'
-/** RFC 2397: what a data URL without a type holds. */
-const DATA_URL_DEFAULT = 'text/plain'
+/** The type that says nothing. */
+export const UNKNOWN_TYPE = 'application/octet-stream'
 
 const aliases: ReadonlyMap<string, string> = new Map<string, string>(
   Object.entries({
@@ -34,50 +26,29 @@ export function normaliseMediaType(mediaType: string): string {
   return [aliases.get(name) ?? name, ...parameters.filter((piece) => piece !== '')].join(';')
 }
 
+/** The normalised type without parameters: what tables of types know (`image/JPG; name=x` → `image/jpeg`). */
+export function plainMediaType(mediaType: string): string {
+  const name = normaliseMediaType(mediaType)
+  const end = name.indexOf(';')
+  return end < 0 ? name : name.slice(0, end)
+}
+
+/** Which kind of block holds content of this type: what is not image, audio or video is a document. */
+export function mediaKind(mediaType: string): MediaBlock['kind'] {
+  const family = mediaType.slice(0, mediaType.indexOf('/')).toLowerCase()
+  return family === 'image' || family === 'audio' || family === 'video' ? family : 'document'
+}
+
+/** Whether the bytes are text that can be read to a model: `text/*`, JSON, XML and YAML of any name. */
+export function isTextType(mediaType: string): boolean {
+  return /^text\/|[/+.-](nd)?json|[/+.-](xml|ya?ml)\b/i.test(mediaType)
+}
+
 /** The declared type, or what the first bytes say when the declaration is missing or says nothing. */
 export function resolveMediaType(declared: string | undefined, base64: string): string {
   const name = declared === undefined ? '' : normaliseMediaType(declared)
-  if (name.includes('/') && !name.startsWith(UNKNOWN) && !name.endsWith('/*')) return name
-  return sniffMediaType(base64) ?? UNKNOWN
-}
-
-export function isDataUrl(url: string): boolean {
-  return /^\s*data:/i.test(url.slice(0, 64))
-}
-
-/**
- * Reads `data:<type>[;parameters][;base64],<payload>`: any case, whitespace and the URL-safe alphabet in the payload,
- * percent-encoding when `;base64` is missing. Undefined when it is not a data URL or its payload is not what it says.
- */
-export function parseDataUrl(url: string): DataUrl | undefined {
-  const comma = url.indexOf(',')
-  if (comma < 0 || !isDataUrl(url)) return undefined
-  const header = url.slice(0, comma).trim().slice('data:'.length)
-  const pieces = header.split(';').map((piece) => piece.trim())
-  const isBase64 = pieces.some((piece) => piece.toLowerCase() === 'base64')
-  const declared = pieces.filter((piece) => piece.toLowerCase() !== 'base64').join(';')
-  const payload = url.slice(comma + 1)
-  const data = isBase64 ? cleanBase64(unescapeBase64(payload)) : encodeBase64(percentDecode(payload))
-  if (data === undefined) return undefined
-  const mediaType = resolveMediaType(declared === '' ? undefined : declared, data)
-  return { mediaType: mediaType === UNKNOWN && declared === '' ? DATA_URL_DEFAULT : mediaType, data }
-}
-
-function unescapeBase64(payload: string): string {
-  if (!payload.includes('%')) return payload
-  return payload.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  )
-}
-
-/** Standard alphabet, padded, no whitespace; undefined when it is not base64. */
-export function cleanBase64(data: string): string | undefined {
-  let clean = data
-  if (/\s/.test(clean)) clean = clean.replace(/\s+/g, '')
-  if (/[-_]/.test(clean)) clean = clean.replaceAll('-', '+').replaceAll('_', '/')
-  const body = clean.replace(/={1,2}$/, '')
-  if (body.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(body)) return undefined
-  return body + '='.repeat((4 - (body.length % 4)) % 4)
+  if (name.includes('/') && !name.startsWith(UNKNOWN_TYPE) && !name.endsWith('/*')) return name
+  return sniffMediaType(base64) ?? UNKNOWN_TYPE
 }
 
 interface Signature {
@@ -115,63 +86,19 @@ const signatures: readonly Signature[] = [
   { mediaType: 'application/zip', bytes: 'PK\x03\x04' },
 ]
 
+/** Characters that hold every signature, also when lines are broken early. */
+const HEAD = 64
+
 /** The media type the first bytes of base64 content show; undefined when they show none we know. */
 export function sniffMediaType(base64: string): string | undefined {
-  const head = cleanBase64(base64.slice(0, 64).replace(/\s+/g, '').slice(0, 32))
+  const head = bytesOfBase64(base64.slice(0, HEAD))
   if (head === undefined) return undefined
-  const bytes = decodeHead(head)
+  const bytes = String.fromCharCode(...head)
   const stands = (text: string, offset: number) => bytes.startsWith(text, offset)
   return signatures.find(
     ({ bytes: magic, offset = 0, brand }) =>
       stands(magic, offset) && (!brand || stands(brand.bytes, brand.offset)),
   )?.mediaType
-}
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-
-/** Base64 to latin-1 text; for the few bytes at the front. */
-function decodeHead(base64: string): string {
-  let bits = 0
-  let held = 0
-  let text = ''
-  for (const character of base64.replace(/=+$/, '')) {
-    held = (held << 6) | ALPHABET.indexOf(character)
-    bits += 6
-    if (bits < 8) continue
-    bits -= 8
-    text += String.fromCharCode((held >> bits) & 0xff)
-    held &= (1 << bits) - 1
-  }
-  return text
-}
-
-/** Percent-encoded text to bytes; characters that should have been escaped count as UTF-8. */
-function percentDecode(text: string): number[] {
-  const escaped = text.replace(/%(?![0-9a-f]{2})/gi, '%25').replace(/[^%\x21-\x7e]/gu, (character) => {
-    const lone = /^[\ud800-\udfff]$/.test(character)
-    return encodeURIComponent(lone ? '\ufffd' : character)
-  })
-  const bytes: number[] = []
-  for (let index = 0; index < escaped.length; index += 1) {
-    if (escaped[index] === '%') {
-      bytes.push(Number.parseInt(escaped.slice(index + 1, index + 3), 16))
-      index += 2
-    } else bytes.push(escaped.charCodeAt(index))
-  }
-  return bytes
-}
-
-/** Bytes as standard, padded base64. */
-function encodeBase64(bytes: readonly number[]): string {
-  let text = ''
-  for (let index = 0; index < bytes.length; index += 3) {
-    const [first = 0, second, third] = bytes.slice(index, index + 3)
-    const group = (first << 16) | ((second ?? 0) << 8) | (third ?? 0)
-    text += ALPHABET.charAt(group >> 18) + ALPHABET.charAt((group >> 12) & 63)
-    text += second === undefined ? '=' : ALPHABET.charAt((group >> 6) & 63)
-    text += third === undefined ? '=' : ALPHABET.charAt(group & 63)
-  }
-  return text
 }
 
 const byExtension: ReadonlyMap<string, string> = new Map<string, string>(

@@ -1,11 +1,11 @@
 import type { Block, Citation, MediaBlock, TextBlock, ThinkingBlock } from '../../model/block.ts'
+import { urlOfSource } from '../../model/data-url.ts'
 import type { Delta } from '../../model/event.ts'
 import { applyDelta } from '../../model/fold.ts'
 import type { Opaque } from '../../model/origin.ts'
 import { type BlockWriter, type Place, silent } from './block-writer.ts'
 import { callWriter } from './call-writers.ts'
 import { annotationsOf, clientSignature, lose } from './client-view.ts'
-import { urlOf } from './data-url.ts'
 import { giveBack } from './extensions.ts'
 import { defined } from './loose.ts'
 import { encodeDetails } from './reasoning-details.ts'
@@ -137,7 +137,7 @@ class ThinkingWriter implements BlockWriter {
 
 function mediaWriter(block: MediaBlock, place: Place): BlockWriter {
   if (block.kind === 'audio' && block.source.type === 'base64') return new AudioWriter(block, place)
-  if (block.kind === 'image' && urlOf(block.source) !== undefined) return new ImageWriter(block, place)
+  if (block.kind === 'image' && urlOfSource(block.source) !== undefined) return new ImageWriter(block, place)
   lose(place.path, `a ${block.kind}`, place.losses, place.context.strict)
   return silent
 }
@@ -191,7 +191,7 @@ class ImageWriter implements BlockWriter {
   }
 
   end(): string {
-    const image = { type: 'image_url', image_url: { url: urlOf(this.#block.source) } }
+    const image = { type: 'image_url', image_url: { url: urlOfSource(this.#block.source) } }
     return this.#place.emit({ images: [giveBack(image, this.#block.extensions)] })
   }
 }

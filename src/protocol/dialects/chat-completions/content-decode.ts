@@ -1,9 +1,10 @@
 import type { Block, MediaBlock, MediaSource } from '../../model/block.ts'
+import { mediaSource } from '../../model/data-url.ts'
 import { invalid } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, rest } from '../../model/json.ts'
+import { mediaKind } from '../../model/media-type.ts'
 import { asObject, at, describe, readString, required } from '../../model/read.ts'
 import { readMark } from './cache.ts'
-import { sourceOf } from './data-url.ts'
 import { keep } from './extensions.ts'
 import { defined } from './loose.ts'
 import { DIALECT, markFields } from './wire.ts'
@@ -75,7 +76,7 @@ function decodeImage(part: JsonObject, path: string): Block {
   return defined({
     type: 'media',
     kind: 'image',
-    source: sourceOf(url),
+    source: mediaSource(url),
     detail: readString(details, 'detail', here),
     ...common(part, path, ['image_url']),
     ...keptInside(part, path, 'image_url', rest(details, new Set(['url', 'detail']))),
@@ -89,7 +90,7 @@ function decodeVideo(part: JsonObject, path: string, form: 'video_url' | 'input_
   return defined({
     type: 'media',
     kind: 'video',
-    source: sourceOf(url),
+    source: mediaSource(url),
     ...common(part, path, [member], note),
     ...keptInside(part, path, member, rest(details, new Set(['url'])), note),
   } satisfies MediaBlock)
@@ -102,7 +103,7 @@ function decodeDocumentUrl(part: JsonObject, path: string): Block {
   return defined({
     type: 'media',
     kind: 'document',
-    source: sourceOf(url),
+    source: mediaSource(url),
     filename: readString(part, 'document_name', path),
     ...common(part, path, ['document_url', 'document_name'], form),
   } satisfies MediaBlock)
@@ -151,17 +152,18 @@ function decodeAudio(part: JsonObject, path: string): Block {
 }
 
 function audioSource(data: string, mediaType: string): MediaSource {
-  const source = sourceOf(data)
+  const source = mediaSource(data)
   return source.type === 'base64' ? { ...source, mediaType } : source
 }
 
+/** A file part may hold anything; other dialects have a block of its own for each kind. */
 function decodeFile(part: JsonObject, path: string): Block {
   const here = at(path, 'file')
   const file = part['file']
   if (!isObject(file))
     throw invalid(here, `expected an object with file_data or file_id, got ${describe(file)}`)
   const source = fileSource(file, here)
-  const kind = kindOf(source)
+  const kind = source.type === 'base64' ? mediaKind(source.mediaType) : 'document'
   const form = kind === 'document' ? undefined : 'file'
   return defined({
     type: 'media',
@@ -175,14 +177,8 @@ function decodeFile(part: JsonObject, path: string): Block {
 
 function fileSource(file: JsonObject, path: string): MediaSource {
   const data = readString(file, 'file_data', path)
-  if (data !== undefined) return sourceOf(data)
+  if (data !== undefined) return mediaSource(data)
   const id = readString(file, 'file_id', path)
   if (id !== undefined) return { type: 'file', id, dialect: DIALECT }
   throw invalid(path, 'expected file_data (a data URL) or file_id')
-}
-
-/** A file part may hold anything; other dialects have a block of its own for each kind. */
-function kindOf(source: MediaSource): MediaBlock['kind'] {
-  const type = source.type === 'base64' ? source.mediaType.split('/')[0] : undefined
-  return type === 'image' || type === 'audio' || type === 'video' ? type : 'document'
 }

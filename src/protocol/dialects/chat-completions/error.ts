@@ -27,7 +27,7 @@ function shown(status: number): number {
 function passedOn({ kind, details }: GatewayError): JsonObject | undefined {
   if (details.upstream?.dialect !== DIALECT || kind === 'upstream_unauthenticated') return undefined
   const body = parseJson(details.upstream.body)
-  return isObject(body) && body['error'] ? body : undefined
+  return isObject(body) && isObject(body['error']) ? body : undefined
 }
 
 function errorMember({ kind, message, details }: GatewayError): JsonObject {

@@ -1,7 +1,8 @@
+import { textOfBase64 } from '../../model/base64.ts'
 import type { Block, MediaBlock, MediaSource } from '../../model/block.ts'
+import { urlOfSource } from '../../model/data-url.ts'
 import type { JsonObject } from '../../model/json.ts'
-import { decodeBase64 } from './base64.ts'
-import { urlOf } from './data-url.ts'
+import { isTextType, plainMediaType } from '../../model/media-type.ts'
 import { noteOf } from './extensions.ts'
 import { defined } from './loose.ts'
 import type { Scope } from './scope.ts'
@@ -26,7 +27,7 @@ export function encodeMedia(block: MediaBlock, path: string, scope: Scope): Enco
 
 function encodeImage(block: MediaBlock, path: string, scope: Scope): Encoded {
   const { capabilities, losses } = scope
-  const url = urlOf(block.source)
+  const url = urlOfSource(block.source)
   if (!capabilities.images) losses.refuse(path, 'the upstream takes no images')
   else if (noteOf(block.extensions, 'part') === 'file') return filePart(block)
   else if (url === undefined) losses.refuse(`${path}.source`, 'the upstream cannot reach this image')
@@ -39,8 +40,6 @@ function encodeImage(block: MediaBlock, path: string, scope: Scope): Encoded {
 const audioFormats: Record<string, string> = {
   'audio/mpeg': 'mp3',
   'audio/mp4': 'm4a',
-  'audio/x-wav': 'wav',
-  'audio/wave': 'wav',
 }
 
 function encodeAudio(block: MediaBlock, path: string, { capabilities, losses }: Scope): Encoded {
@@ -49,14 +48,15 @@ function encodeAudio(block: MediaBlock, path: string, { capabilities, losses }: 
   else if (noteOf(block.extensions, 'part') === 'file') return filePart(block)
   else if (source.type !== 'base64') losses.refuse(`${path}.source`, 'audio must be sent as base64')
   else {
-    const format = audioFormats[source.mediaType] ?? source.mediaType.replace(/^audio\//, '')
+    const mediaType = plainMediaType(source.mediaType)
+    const format = audioFormats[mediaType] ?? mediaType.replace(/^audio\//, '')
     return { type: 'input_audio', input_audio: { data: source.data, format } }
   }
   return undefined
 }
 
 function encodeVideo(block: MediaBlock, path: string, { capabilities, losses }: Scope): Encoded {
-  const url = urlOf(block.source)
+  const url = urlOfSource(block.source)
   if (!capabilities.video) losses.refuse(path, 'the upstream takes no video')
   else if (noteOf(block.extensions, 'part') === 'file') return filePart(block)
   else if (url === undefined) losses.refuse(`${path}.source`, 'the upstream cannot reach this video')
@@ -92,8 +92,8 @@ function plainText(source: MediaSource): string | undefined {
 }
 
 function textBehind(source: MediaSource): string | undefined {
-  const isText = source.type === 'base64' && /^text\/|json|xml|yaml/.test(source.mediaType)
-  return isText ? decodeBase64(source.data) : undefined
+  const isText = source.type === 'base64' && isTextType(source.mediaType)
+  return isText ? textOfBase64(source.data) : undefined
 }
 
 function isReadable(source: MediaSource, { documents, documentUrl }: Scope['capabilities']): boolean {
@@ -129,7 +129,7 @@ const endings: Record<string, string> = {
 /** A `file` part; data without a name gets one, since the vendor requires it. */
 function filePart(block: MediaBlock): Encoded {
   const { source, title } = block
-  const url = urlOf(source)
+  const url = urlOfSource(source)
   if (noteOf(block.extensions, 'part') === 'document_url')
     return defined({ type: 'document_url', document_url: url, document_name: block.filename })
   if (source.type === 'file')

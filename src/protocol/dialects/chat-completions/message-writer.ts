@@ -1,11 +1,11 @@
 import type { Candidate } from '../../model/answer.ts'
 import type { Block, MediaBlock, TextBlock, ThinkingBlock, ToolCallBlock } from '../../model/block.ts'
+import { urlOfSource } from '../../model/data-url.ts'
 import type { Losses } from '../../model/dropped.ts'
 import type { Finish } from '../../model/finish.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
 import type { AnswerContext } from '../dialect.ts'
 import { annotationsOf, clientCall, clientSignature, isLegacy, lose, unwrapInput } from './client-view.ts'
-import { urlOf } from './data-url.ts'
 import { giveBack } from './extensions.ts'
 import { encodeFinish, explanationOf, nativeFinish } from './finish.ts'
 import { defined, objectOf } from './loose.ts'
@@ -104,7 +104,7 @@ export class MessageWriter {
   }
 
   #media(block: MediaBlock, path: string): void {
-    const url = urlOf(block.source)
+    const url = urlOfSource(block.source)
     if (block.kind === 'audio' && block.source.type === 'base64') {
       const audio = defined({ data: block.source.data, transcript: block.transcript })
       this.#extra['audio'] = giveBack(audio, block.extensions)

@@ -28,7 +28,9 @@ function writeMapped(body: JsonObject, effort: string, { request, capabilities }
  * The operator's own table (`thinking_map`): the effort of the largest threshold not above the budget, `low` below
  * the smallest. It is sent as written, whatever the model is believed to take.
  */
-function mappedEffort(reasoning: Reasoning, { target }: Scope): string | undefined {
+function mappedEffort(reasoning: Reasoning, { target, capabilities }: Scope): string | undefined {
+  // Models known not to think answer 400 to the field.
+  if (capabilities.reasoningStyle === 'none' && capabilities.reasoningField === 'none') return undefined
   const budget = reasoning.budgetTokens
   if (target.thinkingMap.length === 0 || budget === undefined || reasoning.effort !== undefined)
     return undefined

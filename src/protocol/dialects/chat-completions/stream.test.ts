@@ -381,7 +381,7 @@ describe('other content', () => {
       DONE,
     )
     expect(blocks).toMatchObject([
-      { type: 'media', kind: 'image', source: { mediaType: 'image/png', data: 'AA' } },
+      { type: 'media', kind: 'image', source: { mediaType: 'image/png', data: 'AA==' } },
     ])
   })
 

@@ -1,14 +1,9 @@
+import { cleanBase64 } from '../../model/base64.ts'
 import type { MediaBlock } from '../../model/block.ts'
 import type { Capabilities } from '../../model/capabilities.ts'
+import { isDataUrl, parseDataUrl } from '../../model/data-url.ts'
 import type { JsonObject } from '../../model/json.ts'
-import {
-  cleanBase64,
-  isDataUrl,
-  mediaTypeOfName,
-  normaliseMediaType,
-  parseDataUrl,
-  resolveMediaType,
-} from '../../model/media-type.ts'
+import { mediaTypeOfName, normaliseMediaType, resolveMediaType } from '../../model/media-type.ts'
 import { at } from '../../model/read.ts'
 import { type Encoding, ownExtensions } from './encoding.ts'
 
@@ -66,7 +61,7 @@ function fromUrl(
 ): JsonObject | undefined {
   if (isDataUrl(url)) {
     const parsed = parseDataUrl(url)
-    if (parsed) return { inlineData: { mimeType: parsed.mediaType, data: parsed.data } }
+    if (parsed) return inline(parsed.mediaType, parsed.data, path, encoding)
     encoding.losses.refuse(
       at(path, 'source'),
       'the data URL cannot be read: expected data:<type>;base64,<data>',

@@ -1,6 +1,6 @@
 import type { Block, MediaBlock } from '../../model/block.ts'
 import { isObject, type JsonObject, rest } from '../../model/json.ts'
-import { normaliseMediaType } from '../../model/media-type.ts'
+import { mediaKind, normaliseMediaType, UNKNOWN_TYPE } from '../../model/media-type.ts'
 import { extensionsOf, type Opaque } from '../../model/origin.ts'
 import type { WireFunctionCall, WirePart } from './wire.ts'
 
@@ -68,10 +68,10 @@ function decodeInline(part: WirePart, sink: PartSink): void {
     decodeUnknown(part, sink)
     return
   }
-  const mediaType = normaliseMediaType(inlineData.mimeType ?? 'application/octet-stream')
+  const mediaType = normaliseMediaType(inlineData.mimeType ?? UNKNOWN_TYPE)
   decodeMedia(part, sink, rest(part, INLINE_KNOWN), {
     type: 'media',
-    kind: kindOf(mediaType),
+    kind: mediaKind(mediaType),
     source: { type: 'base64', mediaType, data: inlineData.data },
     ...(inlineData.displayName ? { filename: inlineData.displayName } : {}),
   })
@@ -86,7 +86,7 @@ function decodeFile(part: WirePart, sink: PartSink): void {
   const mediaType = fileData.mimeType
   decodeMedia(part, sink, rest(part, FILE_KNOWN), {
     type: 'media',
-    kind: kindOf(mediaType ?? ''),
+    kind: mediaKind(mediaType ?? ''),
     source: { type: 'url', url: fileData.fileUri, ...(mediaType ? { mediaType } : {}) },
     ...(fileData.displayName ? { filename: fileData.displayName } : {}),
   })
@@ -108,9 +108,4 @@ function signatureOf(part: WirePart): string | undefined {
   return typeof part.thoughtSignature === 'string' && part.thoughtSignature !== ''
     ? part.thoughtSignature
     : undefined
-}
-
-function kindOf(mediaType: string): MediaBlock['kind'] {
-  const family = mediaType.slice(0, mediaType.indexOf('/'))
-  return family === 'image' || family === 'audio' || family === 'video' ? family : 'document'
 }

@@ -34,6 +34,8 @@ export function decodeAnswer(body: JsonObject, context: DecodeContext): AnswerEv
       'The upstream answer has no content array: it is not a message',
     )
   const wires = content.filter(isObject)
+  if (wires.length < content.length)
+    throw new GatewayError('upstream_invalid', 'The upstream answer has content that is not a list of blocks')
   const answer: Answer = {
     candidates: [
       {

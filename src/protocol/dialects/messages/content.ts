@@ -1,4 +1,5 @@
 import type { Block, MediaBlock, MediaSource, TextBlock, ToolResultBlock } from '../../model/block.ts'
+import { isDataUrl, mediaSource } from '../../model/data-url.ts'
 import { invalid } from '../../model/error.ts'
 import { type Json, type JsonObject, rest } from '../../model/json.ts'
 import type { Extensions, Opaque } from '../../model/origin.ts'
@@ -120,7 +121,8 @@ function base64Source(source: JsonObject, path: string): MediaSource {
 }
 
 function urlSource(source: JsonObject, path: string): MediaSource {
-  return { type: 'url', url: required(readString(source, 'url', path), at(path, 'url'), 'an address') }
+  const url = required(readString(source, 'url', path), at(path, 'url'), 'an address')
+  return isDataUrl(url) ? mediaSource(url) : { type: 'url', url }
 }
 
 function fileSource(source: JsonObject, path: string): MediaSource {

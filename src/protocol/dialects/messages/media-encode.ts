@@ -1,9 +1,12 @@
-import type { Block, MediaBlock } from '../../model/block.ts'
+import { textOfBase64 } from '../../model/base64.ts'
+import type { Block, MediaBlock, MediaSource } from '../../model/block.ts'
 import type { JsonObject } from '../../model/json.ts'
+import { isTextType, plainMediaType, resolveMediaType } from '../../model/media-type.ts'
 import { at } from '../../model/read.ts'
-import { textOfBase64 } from './base64.ts'
 import type { EncodeContext } from './context.ts'
 import { imageTypes, own } from './wire.ts'
+
+type Inline = Extract<MediaSource, { type: 'base64' }>
 
 /** Encodes the blocks inside a document. */
 type EncodeBlocks = (blocks: readonly Block[], path: string) => JsonObject[]
@@ -40,7 +43,7 @@ function imageSource(block: MediaBlock, path: string, context: EncodeContext): J
     return undefined
   }
   if (source.type === 'base64') {
-    const mediaType = plainType(source.mediaType)
+    const mediaType = typeOf(source)
     if (imageTypes.has(mediaType)) return { type: 'base64', media_type: mediaType, data: source.data }
     losses.refuse(path, `the upstream reads JPEG, PNG, GIF and WebP images, not ${mediaType}`)
     return undefined
@@ -48,10 +51,9 @@ function imageSource(block: MediaBlock, path: string, context: EncodeContext): J
   return referenced(block, path, context, capabilities.imageUrl)
 }
 
-/** `image/jpg; charset=x` → `image/jpeg` */
-function plainType(mediaType: string): string {
-  const bare = (mediaType.split(';')[0] ?? '').trim().toLowerCase()
-  return bare === 'image/jpg' ? 'image/jpeg' : bare
+/** What the content is, also where the client declared nothing that helps: `image/*`, `application/octet-stream`. */
+function typeOf({ mediaType, data }: Inline): string {
+  return plainMediaType(resolveMediaType(mediaType, data))
 }
 
 /** A source that only points somewhere: an address, or a file in the vendor's own store. */
@@ -96,16 +98,12 @@ function documentSource(
   if (source.type === 'text') return { type: 'text', media_type: 'text/plain', data: source.text }
   if (source.type === 'blocks') return { type: 'content', content: inner(source.blocks, at(path, 'source')) }
   if (source.type !== 'base64') return referenced(block, path, context, context.capabilities.documentUrl)
-  const mediaType = plainType(source.mediaType)
+  const mediaType = typeOf(source)
   if (mediaType === 'application/pdf') return { type: 'base64', media_type: mediaType, data: source.data }
-  const text = isText(mediaType) ? textOfBase64(source.data) : undefined
+  const text = isTextType(mediaType) ? textOfBase64(source.data) : undefined
   if (text !== undefined) return { type: 'text', media_type: 'text/plain', data: text }
   context.losses.refuse(path, `the upstream reads PDF and plain text documents, not ${mediaType}`)
   return undefined
-}
-
-function isText(mediaType: string): boolean {
-  return mediaType.startsWith('text/') || mediaType === 'application/json' || mediaType === 'application/xml'
 }
 
 /** The upstream reads no documents: the text of one may be given as text when the policy says so. */
@@ -122,7 +120,7 @@ function unreadable(block: MediaBlock, path: string, { losses, target }: EncodeC
 
 function textOf({ source }: MediaBlock): string | undefined {
   if (source.type === 'text') return source.text
-  if (source.type === 'base64' && isText(plainType(source.mediaType))) return textOfBase64(source.data)
+  if (source.type === 'base64' && isTextType(typeOf(source))) return textOfBase64(source.data)
   if (source.type !== 'blocks') return undefined
   return source.blocks.map((block) => (block.type === 'text' ? block.text : '')).join('\n')
 }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import { textOfBase64 } from './base64.ts'
 import { decodeCount, decodeCountRequest, encodeCount } from './count-tokens.ts'
 import { fieldName } from './field-name.ts'
 import { hash, legalId, legalName } from './names.ts'
@@ -23,22 +22,6 @@ describe('names', () => {
   test('the sum is stable', () => {
     expect(hash('a.b')).toBe('04la3gs1iri9i3')
   })
-})
-
-describe('base64', () => {
-  const table: [string, string | undefined][] = [
-    ['aGk=', 'hi'],
-    ['aGk', 'hi'],
-    ['5paH\n5a2X', '文字'],
-    ['8J-Yig', '😊'],
-    ['', ''],
-    ['a*b', undefined],
-    ['/w==', undefined],
-  ]
-  for (const [data, text] of table)
-    test(JSON.stringify(data), () => {
-      expect(textOfBase64(data)).toBe(text)
-    })
 })
 
 describe('schemas for constrained decoding', () => {

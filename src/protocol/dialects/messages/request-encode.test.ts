@@ -508,6 +508,11 @@ describe('content', () => {
       body: content({ type: 'image', source: { type: 'base64', media_type: 'image/jpeg', data: 'x' } }),
     },
     {
+      name: 'an image whose type only its bytes tell',
+      request: user(image({ type: 'base64', mediaType: 'image/*', data: 'R0lGODlh' })),
+      body: content({ type: 'image', source: { type: 'base64', media_type: 'image/gif', data: 'R0lGODlh' } }),
+    },
+    {
       name: 'an image of another kind',
       request: user(image({ type: 'base64', mediaType: 'image/bmp', data: 'x' })),
       losses: ['refused messages[0].content[0]', 'approximated messages'],

@@ -193,6 +193,11 @@ describe('content blocks', () => {
       { type: 'media', kind: 'image', source: { type: 'url', url: 'https://x/y.png' }, cache: {} },
     ],
     [
+      'image whose address is its content',
+      { type: 'image', source: { type: 'url', url: 'data:image/jpg;base64,AAAA' } },
+      { type: 'media', kind: 'image', source: { type: 'base64', mediaType: 'image/jpeg', data: 'AAAA' } },
+    ],
+    [
       'image from the file store, scaled',
       {
         type: 'image',
