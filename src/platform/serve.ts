@@ -1,3 +1,5 @@
+import { whenStreamEnds } from './stream.ts'
+
 /** The listening socket. Nothing outside `platform/` names the runtime's server. */
 export interface Listener {
   readonly url: string
@@ -28,14 +30,24 @@ export interface Exchange {
 const READ_IDLE_SECONDS = 60
 
 export function listen(options: ListenOptions): Listener {
+  const idleSeconds = options.readIdleSeconds ?? READ_IDLE_SECONDS
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
-    idleTimeout: options.readIdleSeconds ?? READ_IDLE_SECONDS,
+    idleTimeout: idleSeconds,
     maxRequestBodySize: options.maxBodyBytes,
     development: false,
-    fetch(request, current) {
-      return options.handle(request, { keepOpen: () => current.timeout(request, 0) })
+    async fetch(request, current) {
+      let isKeptOpen = false
+      const response = await options.handle(request, {
+        keepOpen() {
+          isKeptOpen = true
+          current.timeout(request, 0)
+        },
+      })
+      // The time-out belongs to the connection: the next request on it must not be waited for without end.
+      if (isKeptOpen) whenStreamEnds(response, () => current.timeout(request, idleSeconds))
+      return response
     },
     error() {
       return new Response(

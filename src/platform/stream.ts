@@ -13,6 +13,8 @@ export interface WriterHooks {
   /** Written while there is nothing else to write. */
   keepAlive: string
   keepAliveMs: number
+  /** A client that takes nothing for this long is given up; five minutes when absent. */
+  stallMs?: number
   onEnd(bytesSent: number, clientLeft: boolean): void
   onOpen(writer: StreamWriter): void
 }
@@ -25,7 +27,18 @@ export interface WriterHooks {
 type DirectController = Pick<ReadableStreamDirectController, 'write' | 'flush' | 'close'>
 
 const TICK_MILLISECONDS = 500
+const STALL_MILLISECONDS = 300_000
 const open = new Set<Writer>()
+/** What is to be done when the stream of a response ends. */
+const endings = new WeakMap<Response, { then?: () => void }>()
+
+/** Calls back when the response has ended: at once, unless it is a stream of `streamResponse`. */
+export function whenStreamEnds(response: Response, then: () => void): void {
+  const ending = endings.get(response)
+  if (ending) ending.then = then
+  else then()
+}
+
 let ticker: ReturnType<typeof setInterval> | undefined
 
 /** One write to the client for each chunk; a heartbeat when nothing was written for a while. */
@@ -36,8 +49,8 @@ class Writer implements StreamWriter {
   #lastWrite = performance.now()
   #bytes = 0
   #closed = false
-  /** The socket is full: a slow client hears nothing new, and needs no heartbeat. */
-  #stalled = false
+  /** Since when the socket is full: a slow client hears nothing new, and needs no heartbeat. */
+  #stalledSince: number | undefined
 
   constructor(body: Pulled, hooks: WriterHooks, controller: DirectController) {
     this.#body = body
@@ -67,7 +80,11 @@ class Writer implements StreamWriter {
   }
 
   beat(now: number): void {
-    if (this.#stalled || now - this.#lastWrite < this.#hooks.keepAliveMs) return
+    if (this.#stalledSince !== undefined) {
+      if (now - this.#stalledSince > (this.#hooks.stallMs ?? STALL_MILLISECONDS)) this.close(true)
+      return
+    }
+    if (now - this.#lastWrite < this.#hooks.keepAliveMs) return
     const room = this.#write(this.#hooks.keepAlive)
     if (room !== undefined) void this.#waitFor(room)
   }
@@ -96,9 +113,9 @@ class Writer implements StreamWriter {
   }
 
   async #waitFor(room: Promise<number>): Promise<void> {
-    this.#stalled = true
+    this.#stalledSince = performance.now()
     await room
-    this.#stalled = false
+    this.#stalledSince = undefined
     this.#lastWrite = performance.now()
   }
 
@@ -125,21 +142,28 @@ export function streamResponse(
   hooks: WriterHooks,
 ): Response {
   let writer: Writer | undefined
+  const ending: { then?: () => void } = {}
+  const end = (bytesSent: number, clientLeft: boolean): void => {
+    ending.then?.()
+    hooks.onEnd(bytesSent, clientLeft)
+  }
   const source: Bun.DirectUnderlyingSource = {
     type: 'direct',
     // Called once; the stream then stays open until the writer closes it.
     pull(controller) {
-      writer = new Writer(body, hooks, controller)
+      writer = new Writer(body, { ...hooks, onEnd: end }, controller)
       void writer.run()
     },
     cancel(): void {
       if (writer) writer.close(true)
       else {
         body.cancel()
-        hooks.onEnd(0, true)
+        end(0, true)
       }
     },
   }
   // The DOM's types do not know the kind `direct`.
-  return new Response(new ReadableStream(source as object), init)
+  const response = new Response(new ReadableStream(source as object), init)
+  endings.set(response, ending)
+  return response
 }

@@ -239,7 +239,7 @@ describe('how each authorises', () => {
     ['vertex', key, { 'x-goog-api-key': 'k' }],
     ['vertex', { apiKey: 'k', accessToken: 't' }, { authorization: 'Bearer t' }],
     ['vertex', { baseUrl: vendorAddress('vertex') }, { authorization: 'Bearer google-token' }],
-    ['vertex', {}, {}],
+    ['vertex', { baseUrl: here }, {}],
     ['openai', {}, {}],
     ['anthropic', {}, {}],
     ['gemini', {}, {}],

@@ -195,7 +195,7 @@ test('the project comes from the credentials when the settings have none', async
     (await vertex.complete?.(settingsFor(settings), fixedServices, never))?.project
   const baseUrl = vertex.defaultBaseUrl ?? ''
   expect(await complete({ baseUrl })).toBe('from-credentials')
-  expect(await complete({})).toBeUndefined()
+  expect(await complete({ baseUrl: here.baseUrl })).toBeUndefined()
   expect(await complete({ project: 'own' })).toBe('own')
   expect(await complete({ apiKey: 'k' })).toBeUndefined()
 })
