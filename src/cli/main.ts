@@ -6,6 +6,9 @@ import { usage } from './usage.ts'
 
 const [command, ...rest] = process.argv.slice(2)
 
+// A reader that has enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
 const io = {
   env: process.env,
   cwd: process.cwd(),

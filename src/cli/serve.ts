@@ -12,6 +12,7 @@ import { Logger, type LogSettings } from '../telemetry/log.ts'
 import { Redactor } from '../telemetry/redact.ts'
 import { googleServices } from '../upstream/google-services.ts'
 import type { CommandIo } from './config.ts'
+import { withoutOwnAddress } from './own-address.ts'
 import { type ServeArguments, serveArguments } from './serve-arguments.ts'
 
 const BAD_CONFIGURATION = 2
@@ -25,8 +26,11 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     io.stderr(`xjp-gateway serve: ${parsed}\nRun "xjp-gateway help" for the arguments.\n`)
     return BAD_CONFIGURATION
   }
-  const options = loadOptions(parsed, io)
-  const first = load(options)
+  const asked = loadOptions(parsed, io)
+  const tried = load(asked)
+  const own = tried.ok ? withoutOwnAddress(io.env, tried.snapshot.server, providers) : undefined
+  const options = own && own.ignored.length > 0 ? { ...asked, environment: own.environment } : asked
+  const first = options === asked ? tried : load(options)
   if (!first.ok) {
     io.stderr(problemReport(first.problems))
     return BAD_CONFIGURATION
@@ -46,13 +50,17 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     log,
     redactor,
   })
+  // Before the line that says it is ready: who reads that line may send a signal at once.
+  const stopped = stopSignal()
+  process.on('SIGHUP', () => live.reload())
   const listener = open(gateway, first.snapshot, io)
   if (!listener) return 1
-  announce(listener, first.snapshot, log, io)
   const stopWatching =
     options.file === undefined ? () => {} : watchConfigFile(options.file, io.cwd, () => live.reload())
-  process.on('SIGHUP', () => live.reload())
-  await stopSignal()
+  announce(listener, first.snapshot, log, io)
+  for (const name of own?.ignored ?? [])
+    log.warn(`${name} is this gateway's own address: it is ignored, or calls would go round in circles`)
+  await stopped
   stopWatching()
   await drain(gateway, listener, live.snapshot.server.drainSeconds)
   return 0
@@ -159,12 +167,13 @@ const LAST_WORDS_MILLISECONDS = 1_000
 async function drain(gateway: Gateway, listener: Listener, seconds: number): Promise<void> {
   gateway.draining = true
   gateway.log.info('draining', { active: gateway.active.count, limit_seconds: seconds })
-  listener.stopAccepting()
+  // The socket stays open meanwhile: /readyz says 503, new work is refused with words, not with a closed door.
   if (!(await gateway.active.drained(seconds * 1000))) {
     gateway.log.warn('drain limit reached', { active: gateway.active.count })
     gateway.active.endStreams()
     await gateway.active.drained(LAST_WORDS_MILLISECONDS)
   }
+  listener.stopAccepting()
   listener.close()
   gateway.log.info('stopped')
   await gateway.log.flush()

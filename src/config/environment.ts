@@ -32,11 +32,14 @@ const sources: readonly {
   { member: 'region', names: ({ environment }) => environment.region, isSecret: false },
 ]
 
-/** Whether the environment has a key or an address for this provider. */
+/** Whether the environment has a key, an address or a project for this provider. */
 export function isInEnvironment(provider: Provider, environment: Environment): boolean {
   if (provider.kind !== 'http') return false
-  const { baseUrl, apiKey, accessToken = [] } = provider.environment
-  return first([baseUrl, ...apiKey, ...accessToken], environment) !== undefined
+  const { baseUrl, apiKey, accessToken = [], project = [] } = provider.environment
+  // The vendor's own variable for the project means that its credentials are found elsewhere (Google's own files);
+  // variables shared with other tools mean nothing.
+  const own = project.filter((name) => name.startsWith(baseUrl.replace(/BASE_URL$/, '')))
+  return first([baseUrl, ...apiKey, ...accessToken, ...own], environment) !== undefined
 }
 
 /** A section with what it leaves out taken from the environment; `labels` learns where secrets came from. */

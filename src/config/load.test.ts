@@ -74,7 +74,12 @@ describe('without a file', () => {
       served: ['openai_compat'],
     },
     { name: 'an access token', environment: { VERTEX_ACCESS_TOKEN: 't' }, served: ['vertex'] },
-    { name: 'a project alone is no credential', environment: { VERTEX_PROJECT: 'p' }, served: ['demo'] },
+    {
+      name: 'a project: its credentials are Google’s own',
+      environment: { VERTEX_PROJECT: 'p' },
+      served: ['vertex'],
+    },
+    { name: 'a project that other tools name', environment: { GOOGLE_CLOUD_PROJECT: 'p' }, served: ['demo'] },
     {
       name: 'several',
       environment: { OPENAI_API_KEY: 'k', OPENROUTER_API_KEY: 'k' },

@@ -165,8 +165,8 @@ const translationSchema = z.strictObject({
   thinking_map: named(
     z.enum(efforts),
     tokenCounts,
-    'Thinking budget (tokens) → effort, for upstreams that know only efforts: the effort of the largest threshold not above the budget; below the smallest, `low`.',
-  ).default({ '4096': 'medium', '16384': 'high' }),
+    'Thinking budget (tokens) → effort, for upstreams that know only efforts: the effort of the largest threshold not above the budget; below the smallest, `low`. Empty: the budget is judged by its share of `max_tokens`.',
+  ).default({}),
 })
 
 /** Shown in the list of models in place of what the gateway knows. */

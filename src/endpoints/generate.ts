@@ -1,7 +1,7 @@
 import { toGatewayError } from '../pipeline/answer-reader.ts'
 import type { Call, Reply } from '../pipeline/call.ts'
 import { scrubbed } from '../pipeline/scrub.ts'
-import { GatewayError } from '../protocol/model/error.ts'
+import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import { acceptCall } from './accept.ts'
 import type { Gateway } from './gateway.ts'
@@ -26,14 +26,23 @@ export async function generate(gateway: Gateway, inbound: Inbound, dialect: Dial
     if (!call) throw thrown
     const error = scrubbed(toGatewayError(thrown), call)
     call.record.error = error
-    call.record.endedBy = call.signal.aborted ? 'client' : error.kind === 'internal' ? 'gateway' : 'upstream'
-    const response = errorResponse(error, call.client.client, call.id, {
-      'x-xjp-attempts': String(Math.max(1, call.record.attempts.length)),
-    })
+    call.record.endedBy = call.signal.aborted ? 'client' : endedBy(error)
+    const attempts = call.record.attempts.length
+    const response = errorResponse(
+      error,
+      call.client.client,
+      call.id,
+      attempts > 0 ? { 'x-xjp-attempts': String(attempts) } : {},
+    )
     call.record.status = call.signal.aborted ? 499 : response.status
     logCall(gateway, call)
     return response
   }
+}
+
+/** Our own refusals and failures are ours; what an upstream said, or failed to say, is its. */
+function endedBy(error: GatewayError): 'gateway' | 'upstream' {
+  return error.details.upstream !== undefined || errorKinds[error.kind].counts ? 'upstream' : 'gateway'
 }
 
 /** The reply, or undefined when it takes longer than one heartbeat: then the client must hear something. */
@@ -57,10 +66,10 @@ function pending(call: Call, reply: Promise<Reply>): Reply {
       'cache-control': 'no-cache',
       'x-accel-buffering': 'no',
     },
-    body: pendingStream(reply, (thrown) => {
+    body: pendingStream(reply, call.client.client.keepAlive, (thrown) => {
       const error = scrubbed(toGatewayError(thrown), call)
       call.record.error = error
-      call.record.endedBy = error.kind === 'internal' ? 'gateway' : 'upstream'
+      call.record.endedBy = endedBy(error)
       return call.client.client.encodeStreamError(error, call.id)
     }),
   }

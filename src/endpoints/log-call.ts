@@ -23,6 +23,7 @@ export function logCall(gateway: Gateway, call: Call): void {
     failed_attempts: failures(call),
     input_tokens: usage?.inputTokens,
     output_tokens: usage?.outputTokens,
+    reasoning_tokens: usage?.reasoningTokens,
     cached_tokens: usage?.cacheReadTokens,
     usage_estimated: usage?.estimated,
     bytes_sent: record.bytesSent,

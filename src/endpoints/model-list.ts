@@ -30,12 +30,18 @@ export async function listedModels(gateway: Gateway): Promise<readonly ListedMod
   const all = override
     ? override.map(overridden)
     : [...configured(snapshot), ...(await passedThrough(gateway, snapshot))]
-  const seen = new Set<string>()
-  return all.filter((model) => {
-    if (seen.has(model.id) || !isAllowed(model.id, snapshot.modelList)) return false
-    seen.add(model.id)
-    return true
-  })
+  const listed = new Map<string, ListedModel>()
+  for (const model of all) {
+    if (!isAllowed(model.id, snapshot.modelList)) continue
+    const known = listed.get(model.id)
+    listed.set(model.id, known ? completed(known, model) : model)
+  }
+  return [...listed.values()]
+}
+
+/** A configured model says what the configuration knows; its age and name may be known only to its provider. */
+function completed(known: ListedModel, later: ListedModel): ListedModel {
+  return { ...later, ...known, created: known.created || later.created }
 }
 
 function overridden(model: NonNullable<Snapshot['modelList']['override']>[number]): ListedModel {

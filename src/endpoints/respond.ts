@@ -59,16 +59,26 @@ export function replyResponse(reply: Reply, requestId: string, hooks: StreamHook
 }
 
 /**
- * A stream whose upstream has not answered yet: the status goes out now, heartbeats follow, and what becomes of the
- * call comes later — its stream, or its error as the stream's only event.
+ * A stream whose upstream has not answered yet: the status goes out now with a first heartbeat (the runtime sends no
+ * status without a byte behind it), more of them follow, and what becomes of the call comes later — its stream, or
+ * its error as the stream's only event.
  */
-export function pendingStream(reply: Promise<Reply>, onError: (thrown: unknown) => string): StreamBody {
+export function pendingStream(
+  reply: Promise<Reply>,
+  heartbeat: string,
+  onError: (thrown: unknown) => string,
+): StreamBody {
   let body: StreamBody | undefined
+  let begun = false
   let left = false
   let over = false
   return {
     async next() {
       if (over) return undefined
+      if (!begun) {
+        begun = true
+        return heartbeat
+      }
       if (body) return body.next()
       try {
         const settled = await reply

@@ -128,7 +128,20 @@ export function checkLosses(call: Call, dropped: readonly Dropped[]): void {
   })
 }
 
-/** A path in the model, in the client's own words: `topK` → `top_k`. */
+/** A path in the model, in the client's own words: `topK` → `top_k`, `tools[0].cache` → `tools[0].cache_control`. */
 export function clientPath(call: Call, path: string): string {
-  return path.replace(/^[A-Za-z]+/, (member) => call.client.client.fieldName(member))
+  const { client } = call.client
+  const whole = client.fieldName(path)
+  if (whole !== path) return sentName(call, whole)
+  const [, member = path, rest = ''] = /^(\w+)(.*)$/.exec(path) ?? []
+  const tail = rest
+    .replace(/\.cache$/, '.cache_control')
+    .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return sentName(call, client.fieldName(member)) + tail
+}
+
+/** The older of two names when that is the one the client used. */
+function sentName({ client, members }: Call, name: string): string {
+  const older = client.client.olderNames?.[name]
+  return older !== undefined && members.has(older) && !members.has(name) ? older : name
 }

@@ -28,8 +28,11 @@ export interface ConnectionListener {
 
 /** An open connection. */
 export interface ConnectedSocket {
-  /** Gives what it can to the system at once: the number of bytes taken, or -1 when the connection is gone. */
-  write(bytes: Uint8Array): number
+  /**
+   * Gives what it can of `length` bytes from `offset` on to the system at once: the number of bytes taken, or -1 when
+   * the connection is gone.
+   */
+  write(bytes: Uint8Array, offset: number, length: number): number
   /** Ends the connection in good order: nothing is on its way. */
   close(): void
   /** Ends the connection at once; the peer sees a reset. */

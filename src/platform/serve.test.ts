@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { listen } from './serve.ts'
-import { holds, rawClient, streamServer, wait } from './testing.ts'
+import { holds, rawClient, type StreamSetting, streamServer, wait } from './testing.ts'
 
 describe('the listening socket', () => {
   test('says where it is, also for IPv6', () => {
@@ -71,22 +71,37 @@ describe('the listening socket', () => {
 })
 
 describe('silence', () => {
+  /** The runtime looks every four seconds. */
+  const PATIENCE_MILLISECONDS = 6_500
   const silent = (): Promise<undefined> => new Promise(() => {})
+  const keepOpen: StreamSetting = { readIdleSeconds: 1, before: async (exchange) => exchange.keepOpen() }
 
-  test('a stream whose exchange is kept open outlives the time for reading; one that is not does not; nor does half a request', async () => {
-    const readIdleSeconds = 1
-    const kept = streamServer(silent, { readIdleSeconds, before: async (exchange) => exchange.keepOpen() })
-    const left = streamServer(silent, { readIdleSeconds })
-    const clients = [kept, left].map((server) => rawClient(server.listener.port))
-    const half = rawClient(kept.listener.port, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-le')
-    await wait(9_000)
-    expect(clients.map((client) => client.ended)).toEqual([false, true])
-    expect(half.ended).toBe(true)
+  test('ends what is waited for in vain, and only that', async () => {
+    const kept = streamServer(silent, keepOpen)
+    const left = streamServer(silent, { readIdleSeconds: 1 })
+    const brief = streamServer(async (count) => ['a'][count], keepOpen)
+    const body = 'POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\nabc'
+    const clients = {
+      'a stream that is kept open': rawClient(kept.listener.port),
+      'a stream that is not': rawClient(left.listener.port),
+      'no request at all behind a finished stream': rawClient(brief.listener.port),
+      'half a request behind a finished stream': rawClient(brief.listener.port),
+    }
+    const half = clients['half a request behind a finished stream']
+    expect(await holds(() => half.text().endsWith('0\r\n\r\n'))).toBe(true)
+    half.socket.write(body)
+    await wait(PATIENCE_MILLISECONDS)
+    const ended = Object.entries(clients).map(([name, client]) => [name, client.ended])
+    expect(Object.fromEntries(ended)).toEqual({
+      'a stream that is kept open': false,
+      'a stream that is not': true,
+      'no request at all behind a finished stream': true,
+      'half a request behind a finished stream': true,
+    })
     expect(kept.ends).toEqual([])
     expect(left.ends).toEqual([{ bytes: 0, clientLeft: true }])
-    clients[0]?.socket.destroy()
+    clients['a stream that is kept open'].socket.destroy()
     await holds(() => kept.ends.length === 1)
-    kept.listener.close()
-    left.listener.close()
-  }, 20_000)
+    for (const server of [kept, left, brief]) server.listener.close()
+  }, 15_000)
 })

@@ -34,6 +34,8 @@ export function listen(options: ListenOptions): Listener {
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
+    // A second gateway on the same port would silently take part of the calls.
+    reusePort: false,
     idleTimeout: idleSeconds,
     maxRequestBodySize: options.maxBodyBytes,
     development: false,

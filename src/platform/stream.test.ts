@@ -7,6 +7,11 @@ process.on('uncaughtException', (thrown) => stray.push(thrown))
 
 const never = (): Promise<undefined> => new Promise(() => {})
 
+async function after(milliseconds: number, text: string): Promise<string> {
+  await wait(milliseconds)
+  return text
+}
+
 /** The body of a chunked answer, with its chunks. */
 function chunksOf(text: string): string[] {
   let rest = text.slice(text.indexOf('\r\n\r\n') + 4)
@@ -138,6 +143,19 @@ describe('a slow client', () => {
     server.listener.close()
   })
 
+  test('that takes nothing for too long is given up', async () => {
+    const server = streamServer(endless, { stallMs: 800 })
+    const client = rawClient(server.listener.port)
+    client.socket.pause()
+    await wait(400)
+    expect(server.ends).toEqual([])
+    expect(await holds(() => server.ends.length === 1)).toBe(true)
+    expect(server.ends[0]?.clientLeft).toBe(true)
+    expect(server.cancels).toBe(1)
+    client.socket.destroy()
+    server.listener.close()
+  })
+
   test('gets what was waiting for it, and the last words, when the stream is finished meanwhile', async () => {
     const server = streamServer(endless)
     const client = rawClient(server.listener.port)
@@ -158,7 +176,7 @@ describe('promise A12: a client that leaves is seen, and the source is cancelled
     ['before the response was given', never, { before: () => wait(150) }, 20],
     ['before the first chunk', never, {}, 50],
     ['while the upstream is silent', (count) => (count === 0 ? 'a' : never()), {}, 50],
-    ['while chunks flow', async () => (await wait(2), 'data: x\n\n'), {}, 50],
+    ['while chunks flow', () => after(2, 'data: x\n\n'), {}, 50],
   ]
   for (const [name, pull, setting, after] of ways)
     for (const how of ['destroy', 'resetAndDestroy'] as const)
@@ -178,7 +196,7 @@ describe('promise A12: a client that leaves is seen, and the source is cancelled
       })
 
   test('200 times at random moments: each is cancelled, quickly', async () => {
-    const server = streamServer(async () => (await wait(1), 'data: x\n\n'))
+    const server = streamServer(() => after(1, 'data: x\n\n'))
     const times: number[] = []
     let seed = 3
     for (let number = 0; number < 200; number += 1) {
@@ -256,10 +274,9 @@ describe('promise A15: heartbeats', () => {
   })
 
   test('do not come while events do', async () => {
-    const server = streamServer(
-      async (count) => (count < 30 ? (await wait(50), `data: ${count}\n\n`) : undefined),
-      { keepAliveMs: 300 },
-    )
+    const server = streamServer((count) => (count < 30 ? after(50, `data: ${count}\n\n`) : undefined), {
+      keepAliveMs: 300,
+    })
     const client = rawClient(server.listener.port)
     await holds(() => client.text().endsWith('0\r\n\r\n'))
     expect(client.text()).not.toContain(KEEP_ALIVE)

@@ -29,14 +29,14 @@ type DirectController = Pick<ReadableStreamDirectController, 'write' | 'flush' |
 const TICK_MILLISECONDS = 500
 const STALL_MILLISECONDS = 300_000
 const open = new Set<Writer>()
-/** What is to be done when the stream of a response ends. */
-const endings = new WeakMap<Response, { then?: () => void }>()
+/** What is to be done just before the stream of a response ends. */
+const endings = new WeakMap<Response, { call?: () => void }>()
 
-/** Calls back when the response has ended: at once, unless it is a stream of `streamResponse`. */
-export function whenStreamEnds(response: Response, then: () => void): void {
+/** Calls back just before the response ends: at once, unless it is a stream of `streamResponse`. */
+export function whenStreamEnds(response: Response, call: () => void): void {
   const ending = endings.get(response)
-  if (ending) ending.then = then
-  else then()
+  if (ending) ending.call = call
+  else call()
 }
 
 let ticker: ReturnType<typeof setInterval> | undefined
@@ -46,16 +46,18 @@ class Writer implements StreamWriter {
   readonly #body: Pulled
   readonly #hooks: WriterHooks
   readonly #controller: DirectController
+  readonly #beforeEnd: () => void
   #lastWrite = performance.now()
   #bytes = 0
   #closed = false
   /** Since when the socket is full: a slow client hears nothing new, and needs no heartbeat. */
   #stalledSince: number | undefined
 
-  constructor(body: Pulled, hooks: WriterHooks, controller: DirectController) {
+  constructor(body: Pulled, hooks: WriterHooks, controller: DirectController, beforeEnd: () => void) {
     this.#body = body
     this.#hooks = hooks
     this.#controller = controller
+    this.#beforeEnd = beforeEnd
     open.add(this)
     ticker ??= setInterval(() => {
       const now = performance.now()
@@ -108,6 +110,7 @@ class Writer implements StreamWriter {
       ticker = undefined
     }
     if (cancels) this.#body.cancel()
+    this.#beforeEnd()
     this.#controller.close()
     this.#hooks.onEnd(this.#bytes, clientLeft)
   }
@@ -142,23 +145,19 @@ export function streamResponse(
   hooks: WriterHooks,
 ): Response {
   let writer: Writer | undefined
-  const ending: { then?: () => void } = {}
-  const end = (bytesSent: number, clientLeft: boolean): void => {
-    ending.then?.()
-    hooks.onEnd(bytesSent, clientLeft)
-  }
+  const ending: { call?: () => void } = {}
   const source: Bun.DirectUnderlyingSource = {
     type: 'direct',
     // Called once; the stream then stays open until the writer closes it.
     pull(controller) {
-      writer = new Writer(body, { ...hooks, onEnd: end }, controller)
+      writer = new Writer(body, hooks, controller, () => ending.call?.())
       void writer.run()
     },
     cancel(): void {
       if (writer) writer.close(true)
       else {
         body.cancel()
-        end(0, true)
+        hooks.onEnd(0, true)
       }
     },
   }

@@ -26,7 +26,7 @@ export function rawClient(port: number, request = 'GET / HTTP/1.1\r\nhost: test\
   })
   socket.on('data', (bytes) => {
     length += bytes.length
-    kept.push(bytes)
+    kept.push(Buffer.from(bytes))
     // The end of a long stream is enough.
     if (kept.length > 200) kept.splice(0, kept.length - 100)
   })
@@ -48,6 +48,7 @@ export interface StreamServer {
 export interface StreamSetting {
   keepAliveMs?: number
   readIdleSeconds?: number
+  stallMs?: number
   /** Waits before the response is given. */
   before?(exchange: Exchange): Promise<void>
 }
@@ -82,6 +83,7 @@ export function streamServer(pull: Pull, setting: StreamSetting = {}): StreamSer
           {
             keepAlive: KEEP_ALIVE,
             keepAliveMs: setting.keepAliveMs ?? 60_000,
+            ...(setting.stallMs === undefined ? {} : { stallMs: setting.stallMs }),
             onEnd: (bytes, clientLeft) => void server.ends.push({ bytes, clientLeft }),
             onOpen(writer) {
               server.writer = writer

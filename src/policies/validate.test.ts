@@ -37,6 +37,7 @@ async function refusal(
   const call = callWith({
     request,
     snapshot: snapshot as Snapshot,
+    members: new Map(),
     client: { client } as ClientDialect,
   })
   try {

@@ -1,4 +1,5 @@
 import type { Call, Policy } from '../pipeline/call.ts'
+import { clientPath } from '../pipeline/request-body.ts'
 import type { Block, MediaBlock } from '../protocol/model/block.ts'
 import { GatewayError, invalid } from '../protocol/model/error.ts'
 
@@ -31,7 +32,7 @@ function checkTokens(call: Call): void {
   const asked = call.request.maxOutputTokens
   if (maxTokens !== undefined && asked !== undefined && asked > maxTokens)
     throw invalid(
-      call.client.client.fieldName('maxOutputTokens'),
+      clientPath(call, 'maxOutputTokens'),
       `is ${asked}; this gateway allows ${maxTokens} (limits.max_tokens)`,
     )
 }

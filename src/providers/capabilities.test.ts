@@ -304,7 +304,7 @@ describe('others over chat completions', () => {
     [
       'openai_compat',
       'kimi-k2.5',
-      { reasoningStyle: 'none', forcedToolChoice: true, reasoningReplay: 'tool-turns' },
+      { reasoningStyle: 'none', forcedToolChoice: true, reasoningReplay: 'tool-turns', imageUrl: true },
     ],
     ['moonshot', 'kimi-k2.6', { reasoningStyle: 'toggle', forcedToolChoice: false }],
     ['moonshot', 'kimi-k2.7-code', { reasoningStyle: 'none', reasoningOff: false, forcedToolChoice: false }],

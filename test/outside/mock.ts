@@ -84,8 +84,10 @@ export function isStreamed({ path, body }: Received): boolean {
 
 function least(received: Received): Answer {
   const wire = wireOf(received)
-  if (wire === undefined) return Response.json({ error: { message: `no such path ${received.path}` } }, { status: 404 })
-  if (wire === 'count') return received.path.endsWith(':countTokens') ? { totalTokens: 7 } : { input_tokens: 7 }
+  if (wire === undefined)
+    return Response.json({ error: { message: `no such path ${received.path}` } }, { status: 404 })
+  if (wire === 'count')
+    return received.path.endsWith(':countTokens') ? { totalTokens: 7 } : { input_tokens: 7 }
   if (wire === 'models') return { data: [] }
   return isStreamed(received) ? streams[wire] : wholes[wire]
 }

@@ -1,5 +1,5 @@
-import { type GatewayOptions, type GatewayProcess, startGateway } from '../rig/gateway.ts'
 import type { JsonObject } from '../../src/protocol/model/json.ts'
+import { type GatewayOptions, type GatewayProcess, startGateway } from '../rig/gateway.ts'
 import { type Mock, type Received, type Script, startMock } from './mock.ts'
 
 /** A gateway without a configuration file, and one upstream behind all of its providers. */

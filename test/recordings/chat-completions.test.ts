@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import OpenAI from 'openai'
 import { chatCompletions } from '../../src/protocol/dialects/chat-completions/dialect.ts'
-import { targetWith } from '../../src/protocol/dialects/chat-completions/permissive-target.ts'
 import type { AnswerContext, DecodeContext } from '../../src/protocol/dialects/dialect.ts'
 import type { Capabilities } from '../../src/protocol/model/capabilities.ts'
 import type { GatewayError } from '../../src/protocol/model/error.ts'
@@ -9,6 +8,7 @@ import type { AnswerEvent } from '../../src/protocol/model/event.ts'
 import { Fold, fold } from '../../src/protocol/model/fold.ts'
 import { isObject, type Json, type JsonObject } from '../../src/protocol/model/json.ts'
 import type { Frame } from '../../src/protocol/model/machine.ts'
+import { targetWith } from '../support/chat-completions.ts'
 import { haveRecordings, type Recording, recordedFiles, recordings, recordingsFolder } from './load.ts'
 
 const { client, upstream } = chatCompletions

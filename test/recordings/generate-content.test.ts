@@ -7,7 +7,7 @@ import { GatewayError } from '../../src/protocol/model/error.ts'
 import type { AnswerEvent } from '../../src/protocol/model/event.ts'
 import { fold } from '../../src/protocol/model/fold.ts'
 import { isObject, type Json, type JsonObject, parseJson } from '../../src/protocol/model/json.ts'
-import { target, wireFaults } from '../support/generate-content.ts'
+import { targetWith, wireFaults } from '../support/generate-content.ts'
 import { camelCased, expectedContents, requestOf } from '../support/generate-content-request.ts'
 import { haveRecordings, type Recording, recordedFiles, recordings, recordingsFolder } from './load.ts'
 
@@ -323,7 +323,7 @@ else
         const wire = camelCased(JSON.parse(request.body) as Json) as JsonObject
         const { body, dropped } = upstream.encodeRequest(
           requestOf(wire),
-          target({ thoughtSignatures: false, reasoningByDefault: false }),
+          targetWith({ thoughtSignatures: false, reasoningByDefault: false }),
         )
         const plain = JSON.parse(JSON.stringify(body)) as JsonObject
         expect({

@@ -4,16 +4,11 @@ import type { AnswerContext } from '../../src/protocol/dialects/dialect.ts'
 import { decodeCountRequest } from '../../src/protocol/dialects/messages/count-tokens.ts'
 import { messages } from '../../src/protocol/dialects/messages/dialect.ts'
 import { grammarFault } from '../../src/protocol/dialects/messages/grammar.ts'
-import {
-  answerContext,
-  decodeContext,
-  framesOf,
-  targetWith,
-} from '../../src/protocol/dialects/messages/testing.ts'
 import type { AnswerEvent } from '../../src/protocol/model/event.ts'
 import { fold } from '../../src/protocol/model/fold.ts'
 import { isObject, type Json, type JsonObject } from '../../src/protocol/model/json.ts'
 import type { Frame } from '../../src/protocol/model/machine.ts'
+import { answerContext, decodeContext, framesOf, targetWith } from '../support/messages.ts'
 import { haveRecordings, recordedFiles, recordings, recordingsFolder } from './load.ts'
 
 const { client, upstream } = messages

@@ -1,72 +1,35 @@
-import type { UpstreamTarget } from '../../src/protocol/dialects/dialect.ts'
 import type { Capabilities } from '../../src/protocol/model/capabilities.ts'
 import { isObject, type Json, type JsonObject } from '../../src/protocol/model/json.ts'
-
-/** Everything on, as the newest models of this wire have it; a test names what differs. */
-const everything: Capabilities = {
-  systemRole: 'system',
-  systemAnywhere: false,
-  maxTokensField: 'max_tokens',
-  defaultMaxOutputTokens: 8192,
-  maxOutputTokens: 65536,
-  sampling: 'all',
-  maxTemperature: 2,
-  topK: true,
-  seed: true,
-  penalties: true,
-  logitBias: false,
-  logprobs: true,
-  candidates: true,
-  verbosity: false,
-  maxStop: 5,
-  reasoningStyle: 'thinking-level',
-  efforts: ['low', 'medium', 'high'],
-  reasoningOff: false,
-  reasoningByDefault: true,
-  reasoningField: 'none',
-  reasoningReplay: 'signed',
-  forcedToolChoice: true,
-  parallelToggle: false,
-  customTools: false,
-  toolResultMedia: true,
-  imageUrl: true,
-  images: true,
-  documents: true,
-  documentUrl: true,
-  audio: true,
-  video: true,
-  jsonSchema: 'native',
-  schemaForm: 'json-schema',
-  jsonWithTools: true,
-  prefill: false,
-  functionCallIds: true,
-  webSearch: true,
-  cacheMarks: 'none',
-  streamUsage: false,
-  strictTools: false,
-  thoughtSignatures: true,
-  betas: [],
-  serviceTier: true,
-  metadata: false,
-  endUser: false,
-  opaqueDialect: 'generate-content',
-}
+import { targets } from './targets.ts'
 
 export const MAKER = 'gemini/test'
 
-export function target(
-  capabilities: Partial<Capabilities> = {},
-  rest: Partial<UpstreamTarget> = {},
-): UpstreamTarget {
-  return {
-    model: 'test',
-    maker: MAKER,
-    documentPolicy: 'passthrough',
-    thinkingMap: [],
-    ...rest,
-    capabilities: { ...everything, ...capabilities },
-  }
-}
+/** Everything on, as the newest models of this wire have it. */
+export const targetWith = targets(
+  {
+    systemAnywhere: false,
+    defaultMaxOutputTokens: 8192,
+    maxOutputTokens: 65536,
+    logitBias: false,
+    verbosity: false,
+    maxStop: 5,
+    reasoningStyle: 'thinking-level',
+    efforts: ['low', 'medium', 'high'],
+    reasoningOff: false,
+    reasoningByDefault: true,
+    parallelToggle: false,
+    customTools: false,
+    prefill: false,
+    cacheMarks: 'none',
+    streamUsage: false,
+    strictTools: false,
+    thoughtSignatures: true,
+    metadata: false,
+    endUser: false,
+    opaqueDialect: 'generate-content',
+  },
+  { maker: MAKER, documentPolicy: 'passthrough' },
+)
 
 /** Older models: budgets, the OpenAPI schema form, no signatures, no ids. */
 export const olderModel: Partial<Capabilities> = {

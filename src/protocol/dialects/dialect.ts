@@ -58,6 +58,8 @@ export interface ClientSide {
   readonly modelInEveryEvent?: boolean
   /** The client's name for a member of `ChatRequest` (`topK` → `top_k`). */
   fieldName(member: string): string
+  /** Deprecated names by their newer ones, for telling a client of the field that it did send. */
+  readonly olderNames?: Readonly<Record<string, string>>
 }
 
 export interface EncodedRequest {

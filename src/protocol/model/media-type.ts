@@ -21,6 +21,10 @@ const aliases: ReadonlyMap<string, string> = new Map<string, string>(
 
 /** Lower case, aliases resolved, parameters kept (`audio/L16; rate=24000` → `audio/l16;rate=24000`). */
 export function normaliseMediaType(mediaType: string): string {
+  if (!mediaType.includes(';')) {
+    const bare = mediaType.trim().toLowerCase()
+    return aliases.get(bare) ?? bare
+  }
   const [essence = '', ...parameters] = mediaType.split(';').map((piece) => piece.trim())
   const name = essence.toLowerCase()
   return [aliases.get(name) ?? name, ...parameters.filter((piece) => piece !== '')].join(';')

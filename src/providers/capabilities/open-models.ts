@@ -45,10 +45,12 @@ export const deepseek: Family = {
   ],
 }
 
+/** The vendor's own API takes images only inline; other hosts decide for themselves. */
+const inline: Facts = { imageUrl: false }
+
 /** K2.5 and later read images and video, and have fixed sampling. */
 const kimi: Facts = {
   ...quiet,
-  imageUrl: false,
   audio: false,
   video: true,
   sampling: 'none',
@@ -56,7 +58,7 @@ const kimi: Facts = {
   reasoningReplay: 'tool-turns',
 }
 const toggle: FamilyRow['at'] = {
-  moonshot: { reasoningStyle: 'toggle', reasoningOff: true },
+  moonshot: { ...inline, reasoningStyle: 'toggle', reasoningOff: true },
   openrouter: optional,
 }
 
@@ -64,7 +66,7 @@ export const moonshot: Family = {
   name: 'kimi',
   models: /^(kimi|moonshot)/,
   rows: [
-    { models: /^moonshot-v1.*vision/, facts: { ...plain, audio: false, imageUrl: false } },
+    { models: /^moonshot-v1.*vision/, facts: { ...plain, audio: false }, at: { moonshot: inline } },
     { models: /^moonshot-v1/, facts: { ...plain, ...textOnly } },
     {
       models: /^kimi-k2-thinking/,
@@ -73,11 +75,11 @@ export const moonshot: Family = {
     { models: /^kimi-k2(-|$)/, facts: { ...plain, ...textOnly } },
     { models: /^kimi-k2\.5/, facts: kimi, at: toggle },
     { models: /^kimi-k2\.6/, facts: { ...kimi, forcedToolChoice: false }, at: toggle },
-    { models: /^kimi-k2/, facts: { ...kimi, forcedToolChoice: false } },
+    { models: /^kimi-k2/, facts: { ...kimi, forcedToolChoice: false }, at: { moonshot: inline } },
     {
       models: /^/,
       facts: kimi,
-      at: { moonshot: { reasoningStyle: 'effort', efforts: ['low', 'high', 'max'] } },
+      at: { moonshot: { ...inline, reasoningStyle: 'effort', efforts: ['low', 'high', 'max'] } },
     },
   ],
 }

@@ -1,4 +1,5 @@
 import { notHttp } from './failures.ts'
+import { fieldName } from './field-name.ts'
 
 /** How the end of a body is told (RFC 9112 §6.3). */
 export type Framing =
@@ -41,7 +42,6 @@ export class ResponseHead {
 
 const MAXIMUM_FIELDS = 200
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: .*)?$/
-const token = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 /** A NUL, or a CR that does not end a line: either may make the next reader see other lines than we do. */
 const forbidden = /\0|\r(?!\n)/
 const SPACE = 0x20
@@ -108,13 +108,12 @@ class Fields {
   #add(text: string, start: number, end: number): void {
     if (this.list.length >= MAXIMUM_FIELDS * 2) throw notHttp(`more than ${MAXIMUM_FIELDS} header fields`)
     const colon = text.indexOf(':', start)
-    const name = colon === -1 || colon > end ? '' : text.slice(start, colon)
-    if (!token.test(name)) throw notHttp('a line in its headers that is no field')
+    const field = colon === -1 || colon > end ? undefined : fieldName(text.slice(start, colon))
+    if (field === undefined) throw notHttp('a line in its headers that is no field')
     let from = colon + 1
     let to = end
     while (from < to && isBlank(text.charCodeAt(from))) from += 1
     while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1
-    const field = name.toLowerCase()
     const value = text.slice(from, to)
     this.list.push(field, value)
     if (meanings.has(field)) this.#understand(field, value)

@@ -32,7 +32,7 @@ export class RequestWriter {
     scratch.write(head, 0, 'latin1')
     if (typeof body === 'string') scratch.write(body, head.length, 'utf8')
     else if (body !== undefined) scratch.set(body, head.length)
-    const taken = socket.write(scratch.subarray(0, length))
+    const taken = socket.write(scratch, 0, length)
     if (taken < 0) return false
     // The place belongs to the next request: what is left is copied.
     if (taken < length) this.#rest = [Uint8Array.prototype.slice.call(scratch, taken, length)]
@@ -42,7 +42,7 @@ export class RequestWriter {
   /** Writes on; false when the connection is gone. */
   continue(socket: ConnectedSocket): boolean {
     for (let first = this.#rest[0]; first !== undefined; first = this.#rest[0]) {
-      const taken = socket.write(first)
+      const taken = socket.write(first, 0, first.length)
       if (taken < 0) return false
       if (taken < first.length) {
         this.#rest[0] = first.subarray(taken)

@@ -1,8 +1,9 @@
 import type { ToolCallBlock } from '../../model/block.ts'
+import { unwrapInput } from '../../model/bridged-tool.ts'
 import type { Delta } from '../../model/event.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { type BlockWriter, type Place, silent } from './block-writer.ts'
-import { clientCall, clientSignature, isLegacy, lose, unwrapInput } from './client-view.ts'
+import { clientCall, clientSignature, isLegacy, lose } from './client-view.ts'
 import { giveBack } from './extensions.ts'
 
 export function callWriter(block: ToolCallBlock, place: Place): BlockWriter {

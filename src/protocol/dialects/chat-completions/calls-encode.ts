@@ -5,7 +5,7 @@ import type { DialectName } from '../../model/origin.ts'
 import { writeMark } from './cache.ts'
 import type { Placed } from './content-encode.ts'
 import { giveBack } from './extensions.ts'
-import { wireCallId, wireName } from './names.ts'
+import { wireCallId, wireToolName } from './names.ts'
 import type { Scope } from './scope.ts'
 import { signatureMember } from './signature.ts'
 import { DIALECT } from './wire.ts'
@@ -46,7 +46,7 @@ function signature(
 
 /** A free-text call to an upstream without such tools is a function of one argument, `input` (protocol.md §2.5). */
 function body(block: ToolCallBlock, customTools: boolean): JsonObject {
-  const name = wireName(block.name)
+  const name = wireToolName(block.name)
   if (block.kind === 'custom' && customTools)
     return { type: 'custom', custom: { name, input: block.arguments } }
   const text = block.kind === 'custom' ? JSON.stringify({ input: block.arguments }) : block.arguments

@@ -1,7 +1,7 @@
 import type { Citation, ToolCallBlock } from '../../model/block.ts'
 import type { Losses } from '../../model/dropped.ts'
 import { GatewayError } from '../../model/error.ts'
-import { isObject, type Json, type JsonObject, parseJson } from '../../model/json.ts'
+import type { Json, JsonObject } from '../../model/json.ts'
 import type { Extensions, Opaque } from '../../model/origin.ts'
 import type { AnswerContext } from '../dialect.ts'
 import { noteOf } from './extensions.ts'
@@ -34,12 +34,6 @@ export function clientCall(
   const tool = toolOf(call.name, context.request.tools)
   const isBridged = call.kind === 'function' && tool?.type === 'custom'
   return { name: tool?.name ?? call.name, isCustom: isBridged || call.kind === 'custom', isBridged }
-}
-
-/** The text inside `{"input": …}`; arguments of any other form are given as they are. */
-export function unwrapInput(text: string): string {
-  const parsed = parseJson(text)
-  return isObject(parsed) && typeof parsed['input'] === 'string' ? parsed['input'] : text
 }
 
 /** `extra_content` with the signature; its maker is written down so that it finds its way back. */

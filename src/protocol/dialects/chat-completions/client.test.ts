@@ -9,7 +9,7 @@ import type { Json, JsonObject } from '../../model/json.ts'
 import type { Opaque } from '../../model/origin.ts'
 import type { AnswerContext } from '../dialect.ts'
 import { encodeAnswer } from './answer.ts'
-import { wireName } from './names.ts'
+import { wireToolName } from './names.ts'
 import { decodeRequest } from './request.ts'
 import { encodeStream } from './stream.ts'
 
@@ -157,7 +157,7 @@ describe('a whole answer', () => {
       url_citation: { url: 'https://a', title: 't', start_index: 2, end_index: 7, content: 'q' },
     }
     expect(body).toMatchObject({ choices: [{ message: { annotations: [annotation] } }] })
-    expect(dropped).toMatchObject([{ path: 'candidates[0].blocks[1].citations[1]' }])
+    expect(dropped).toMatchObject([{ path: 'choices[0].content[1].citations[1]' }])
     expect(deltas(answer(blocks))).toContainEqual({ annotations: [annotation] })
   })
 })
@@ -316,7 +316,7 @@ describe('clients who asked in another way', () => {
     const shown: Block = {
       type: 'tool-call',
       id: 'a',
-      name: wireName('geo.search'),
+      name: wireToolName('geo.search'),
       kind: 'function',
       arguments: '{}',
     }
@@ -352,7 +352,7 @@ describe('content without a place', () => {
   ]
   test.each(rows)('%s are left out and told, or refused when output is strict', (_, block) => {
     const { dropped } = encodeAnswer(answer([text, block]), context())
-    expect(dropped).toMatchObject([{ path: 'candidates[0].blocks[1]', how: 'dropped' }])
+    expect(dropped).toMatchObject([{ path: 'choices[0].content[1]', how: 'dropped' }])
     const encoder = encodeStream(context())
     encoder.push(expand(answer([text, block])))
     expect(encoder.dropped).toEqual(dropped)

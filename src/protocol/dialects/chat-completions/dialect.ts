@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialect.ts'
 import { decodeAnswer, encodeAnswer } from './answer.ts'
 import { decodeError, encodeError, encodeStreamError } from './error.ts'
-import { wireName } from './names.ts'
+import { wireToolName } from './names.ts'
 import { decodeRequest, encodeRequest } from './request.ts'
 import { decodeStream, encodeStream } from './stream.ts'
 import { decodeUsage } from './usage.ts'
@@ -20,6 +20,8 @@ const fieldNames: Record<string, string> = {
   topLogprobs: 'top_logprobs',
   candidates: 'n',
   reasoning: 'reasoning_effort',
+  'reasoning.effort': 'reasoning_effort',
+  'reasoning.budgetTokens': 'reasoning.max_tokens',
   format: 'response_format',
   webSearch: 'web_search_options',
   cache: 'cache_control',
@@ -40,8 +42,9 @@ export const chatCompletions: Dialect = {
     encodeStreamError,
     keepAlive: ': ping\n\n',
     modelInEveryEvent: true,
+    olderNames: { max_completion_tokens: 'max_tokens', tools: 'functions', tool_choice: 'function_call' },
     fieldName: (member) => (Object.hasOwn(fieldNames, member) ? (fieldNames[member] ?? member) : member),
   },
-  upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError, wireToolName: wireName },
+  upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError, wireToolName },
   decodeUsage,
 }

@@ -1,11 +1,12 @@
 import type { Candidate } from '../../model/answer.ts'
 import type { Block, MediaBlock, TextBlock, ThinkingBlock, ToolCallBlock } from '../../model/block.ts'
+import { unwrapInput } from '../../model/bridged-tool.ts'
 import { urlOfSource } from '../../model/data-url.ts'
 import type { Losses } from '../../model/dropped.ts'
 import type { Finish } from '../../model/finish.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
 import type { AnswerContext } from '../dialect.ts'
-import { annotationsOf, clientCall, clientSignature, isLegacy, lose, unwrapInput } from './client-view.ts'
+import { annotationsOf, clientCall, clientSignature, isLegacy, lose } from './client-view.ts'
 import { giveBack } from './extensions.ts'
 import { encodeFinish, explanationOf, nativeFinish } from './finish.ts'
 import { defined, objectOf } from './loose.ts'
@@ -34,7 +35,7 @@ export class MessageWriter {
 
   choice({ blocks, finish }: Candidate, index: number): JsonObject {
     blocks.forEach((block, number) => {
-      this.#add(block, `candidates[${index}].blocks[${number}]`)
+      this.#add(block, `choices[${index}].content[${number}]`)
     })
     const { message: messageKept, logprobs: logprobsKept, ...kept } = finish.extensions?.[DIALECT] ?? {}
     const choice = {

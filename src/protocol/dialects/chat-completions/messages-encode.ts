@@ -9,6 +9,7 @@ import type {
 import type { JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
 import type { Message } from '../../model/request.ts'
+import { systemReminder } from '../../model/stand-in.ts'
 import { encodeCalls } from './calls-encode.ts'
 import { contentOf, encodeParts, type Placed, placed } from './content-encode.ts'
 import { giveBack, noteOf } from './extensions.ts'
@@ -139,7 +140,7 @@ class History {
 /** A system text that stands where only users may speak (protocol.md §2.2). */
 function reminder(parts: JsonObject[]): JsonObject[] {
   const text = parts.map((part) => part['text']).join('\n\n')
-  return [{ type: 'text', text: `<system-reminder>\n${text}\n</system-reminder>` }]
+  return [{ type: 'text', text: systemReminder(text) }]
 }
 
 interface Sorted {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { targetWith } from '../../../../test/support/chat-completions.ts'
 import type { Block, MediaBlock } from '../../model/block.ts'
 import type { Capabilities } from '../../model/capabilities.ts'
 import { wrapOpaque } from '../../model/envelope.ts'
@@ -6,7 +7,6 @@ import type { Json, JsonObject } from '../../model/json.ts'
 import type { Opaque } from '../../model/origin.ts'
 import type { Message } from '../../model/request.ts'
 import type { UpstreamTarget } from '../dialect.ts'
-import { targetWith } from './permissive-target.ts'
 import { decodeRequest, encodeRequest } from './request.ts'
 
 const text = (value: string): Block => ({ type: 'text', text: value })

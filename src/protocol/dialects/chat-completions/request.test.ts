@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { targetWith } from '../../../../test/support/chat-completions.ts'
 import { GatewayError } from '../../model/error.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { ChatRequest } from '../../model/request.ts'
-import { targetWith } from './permissive-target.ts'
 import { decodeRequest, encodeRequest } from './request.ts'
 
 const hello = { role: 'user', content: 'hello' }

@@ -14,6 +14,7 @@ import {
   required,
 } from '../../model/read.ts'
 import type { ChatRequest, OutputFormat } from '../../model/request.ts'
+import { stableHash } from '../../model/stable-hash.ts'
 import type { EncodedRequest, UpstreamTarget } from '../dialect.ts'
 import { markFor, readMark } from './cache.ts'
 import { giveBack, keep, type NoteName, noteOf } from './extensions.ts'
@@ -21,7 +22,6 @@ import { encodeFormat } from './format-encode.ts'
 import { defined } from './loose.ts'
 import { decodeMessages } from './messages-decode.ts'
 import { encodeMessages } from './messages-encode.ts'
-import { digest } from './names.ts'
 import { decodeReasoning } from './reasoning-decode.ts'
 import { encodeReasoning } from './reasoning-encode.ts'
 import { encodeSampling } from './sampling-encode.ts'
@@ -198,7 +198,7 @@ function encodeStreaming(body: JsonObject, { request, capabilities }: Scope): vo
 /** Longest id the vendor takes in `user` and `safety_identifier` without complaint. */
 const LONGEST_USER = 64
 
-/** Ids of other dialects may be long or structured: then a digest of them is sent (protocol.md §2.11). */
+/** Ids of other dialects may be long or structured: then a hash of them is sent (protocol.md §2.11). */
 function encodeEndUser(body: JsonObject, { request, capabilities, losses }: Scope): void {
   const { endUser } = request
   if (endUser === undefined) return
@@ -208,7 +208,7 @@ function encodeEndUser(body: JsonObject, { request, capabilities, losses }: Scop
   }
   const field = noteOf(request.extensions, 'endUser')
   const isLong = field === undefined && endUser.length > LONGEST_USER
-  body[field ?? 'user'] = isLong ? digest(endUser, 32) : endUser
+  body[field ?? 'user'] = isLong ? stableHash(endUser, 32) : endUser
 }
 
 /** A mark for the whole prompt exists only as `cache_control` (protocol.md §5.2). */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
+import { targetWith } from '../../../../test/support/chat-completions.ts'
 import type { Capabilities } from '../../model/capabilities.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { ChatRequest } from '../../model/request.ts'
 import type { UpstreamTarget } from '../dialect.ts'
-import { targetWith } from './permissive-target.ts'
 import { encodeRequest } from './request.ts'
 
 function encoded(

@@ -93,7 +93,7 @@ export class StreamWriter implements StreamEncoder {
 
   #open({ index, candidate = 0, block }: EventOf<'block-start'>): string {
     const state = this.#candidate(candidate)
-    const path = `candidates[${candidate}].blocks[${state.blocks}]`
+    const path = `choices[${candidate}].content[${state.blocks}]`
     state.blocks += 1
     if (block.type === 'refusal') state.hasRefusal = true
     const writer = writerOf(block, this.#place(candidate, state, path))

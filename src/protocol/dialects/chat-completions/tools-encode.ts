@@ -1,10 +1,11 @@
+import { bridgedTool } from '../../model/bridged-tool.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
 import type { CustomTool, FunctionTool, ProviderTool, Tool, ToolChoice } from '../../model/request.ts'
 import { writeMark } from './cache.ts'
 import { giveBack } from './extensions.ts'
 import { defined } from './loose.ts'
-import { wireName } from './names.ts'
+import { wireToolName } from './names.ts'
 import type { Scope } from './scope.ts'
 import { DIALECT } from './wire.ts'
 
@@ -32,7 +33,7 @@ function isOffered(tool: Tool, { request, capabilities }: Scope): boolean {
 
 function encodeTool(tool: Tool, path: string, scope: Scope): JsonObject | undefined {
   if (tool.type === 'provider') return encodeProviderTool(tool, path, scope)
-  const name = wireName(tool.name)
+  const name = wireToolName(tool.name)
   if (name !== tool.name) scope.losses.approximate(`${path}.name`, `the upstream sees it as ${name}`)
   if (tool.type === 'function') return encodeFunction(tool, name, path, scope)
   return scope.capabilities.customTools
@@ -61,17 +62,12 @@ function finished(wire: JsonObject, tool: FunctionTool | CustomTool, path: strin
 
 /** A free-text tool as a function of one argument; the grammar becomes advice. */
 function encodeBridged(tool: CustomTool, name: string, path: string, scope: Scope): JsonObject {
-  const { description, grammar } = tool
-  const why = grammar ? 'its grammar is only described to the upstream' : 'the upstream sees it as a function'
+  const why = tool.grammar
+    ? 'its grammar is only described to the upstream'
+    : 'the upstream sees it as a function'
   scope.losses.approximate(path, why)
-  const advice = grammar && `The input must follow this ${grammar.syntax} grammar:\n${grammar.definition}`
-  const input = { type: 'string', description: advice ?? 'The whole input of the tool.' }
-  const parameters = {
-    type: 'object',
-    properties: { input },
-    required: ['input'],
-    additionalProperties: false,
-  }
+  const { description, parameters: open } = bridgedTool(tool)
+  const parameters = { ...open, additionalProperties: false }
   const wire: JsonObject = { type: 'function', function: defined({ name, description, parameters }) }
   writeMark(wire, tool, path, scope)
   return wire
@@ -114,5 +110,5 @@ const choiceForms: Record<ToolChoice['type'], ChoiceEncoder> = {
 
 function reference(tool: { name: string; custom?: boolean }, customTools: boolean): JsonObject {
   const kind = tool.custom && customTools ? 'custom' : 'function'
-  return { type: kind, [kind]: { name: wireName(tool.name) } }
+  return { type: kind, [kind]: { name: wireToolName(tool.name) } }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { targetWith } from '../../../../test/support/chat-completions.ts'
 import type { Capabilities } from '../../model/capabilities.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
 import type { ChatRequest, Tool, ToolChoice } from '../../model/request.ts'
-import { targetWith } from './permissive-target.ts'
 import { decodeRequest, encodeRequest } from './request.ts'
 
 const base = { model: 'm', messages: [{ role: 'user', content: 'x' }] }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { MAKER, olderModel, target, wireFaults } from '../../../../test/support/generate-content.ts'
+import { MAKER, olderModel, targetWith, wireFaults } from '../../../../test/support/generate-content.ts'
 import type { Block, MediaBlock, ToolCallBlock, ToolResultBlock } from '../../model/block.ts'
 import type { Capabilities } from '../../model/capabilities.ts'
 import type { JsonObject } from '../../model/json.ts'
@@ -32,7 +32,7 @@ const signature = (value: string, maker: string | undefined = MAKER) => ({
 const SENTINEL = 'skip_thought_signature_validator'
 
 function encode(messages: Message[], capabilities: Partial<Capabilities> = {}) {
-  const { body, dropped } = encodeRequest({ model: 'm', stream: false, messages }, target(capabilities))
+  const { body, dropped } = encodeRequest({ model: 'm', stream: false, messages }, targetWith(capabilities))
   expect(wireFaults(body)).toEqual([])
   return { body, contents: body['contents'] as unknown, dropped }
 }
@@ -288,12 +288,12 @@ const rows: Row[] = [
             functionCall: { id: '1', name: 'patch', args: { input: '*** Begin' } },
             thoughtSignature: SENTINEL,
           },
-          { functionCall: { id: '2', name: 'a_b_4m7u2a', args: { _raw_arguments: '{"x":' } } },
+          { functionCall: { id: '2', name: 'a_b_NwZy6Xoc', args: { _raw_arguments: '{"x":' } } },
         ],
       },
       {
         role: 'user',
-        parts: [response('1', { output: 'ok' }, 'patch'), response('2', { output: 'ok' }, 'a_b_4m7u2a')],
+        parts: [response('1', { output: 'ok' }, 'patch'), response('2', { output: 'ok' }, 'a_b_NwZy6Xoc')],
       },
     ],
     losses: ['approximated messages[1].content[1].arguments'],
@@ -570,7 +570,7 @@ describe('properties', () => {
       fc.property(conversation, models, (messages, capabilities) => {
         const { body } = encodeRequest(
           { model: 'm', stream: true, messages: messages.map(fits) },
-          target({ ...capabilities, prefill: false }),
+          targetWith({ ...capabilities, prefill: false }),
         )
         expect(wireFaults(JSON.parse(JSON.stringify(body)))).toEqual([])
       }),
@@ -583,9 +583,9 @@ describe('properties', () => {
       fc.property(conversation, (messages) => {
         const request = { model: 'm', stream: true, messages: messages.map(fits) }
         const before = JSON.stringify(request)
-        const first = JSON.stringify(encodeRequest(request, target()))
+        const first = JSON.stringify(encodeRequest(request, targetWith()))
         expect(JSON.stringify(request)).toBe(before)
-        expect(JSON.stringify(encodeRequest(request, target()))).toBe(first)
+        expect(JSON.stringify(encodeRequest(request, targetWith()))).toBe(first)
       }),
       { seed: 6, numRuns: 300 },
     )
@@ -594,7 +594,10 @@ describe('properties', () => {
   test('no foreign signature is ever sent', () => {
     fc.assert(
       fc.property(conversation, (messages) => {
-        const { body } = encodeRequest({ model: 'm', stream: true, messages: messages.map(fits) }, target())
+        const { body } = encodeRequest(
+          { model: 'm', stream: true, messages: messages.map(fits) },
+          targetWith(),
+        )
         expect(JSON.stringify(body)).not.toContain('"F"')
       }),
       { seed: 4, numRuns: 300 },

@@ -1,10 +1,12 @@
+import { rawArguments, readArguments } from '../../model/arguments.ts'
 import type { Block, ThinkingBlock, ToolCallBlock, ToolResultBlock, UnknownBlock } from '../../model/block.ts'
-import { isObject, type JsonObject, parseJson } from '../../model/json.ts'
+import { isObject, type JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
 import type { Message } from '../../model/request.ts'
+import { systemReminder } from '../../model/stand-in.ts'
 import { type Encoding, ownExtensions } from './encoding.ts'
 import { mediaData, mediaModifiers } from './media.ts'
-import { sanitiseName } from './names.ts'
+import { wireToolName } from './names.ts'
 import type { PendingCall } from './tool-results.ts'
 
 /** One side's turn: consecutive messages of a role are one turn. */
@@ -56,7 +58,7 @@ function reminder(block: Block, path: string, encoding: Encoding): JsonObject[] 
   const text = systemText(block, path, encoding)
   if (text === undefined) return []
   encoding.losses.approximate(path, 'a system message between turns was folded into the user turn')
-  return [{ text: `<system-reminder>\n${text}\n</system-reminder>` }]
+  return [{ text: systemReminder(text) }]
 }
 
 /** The text of a block in a system message; instructions are text on this wire. */
@@ -131,7 +133,7 @@ function callParts(block: ToolCallBlock, path: string, turn: Turn, encoding: Enc
     encoding.losses.drop(path, 'a call run by another provider cannot be replayed')
     return []
   }
-  const name = sanitiseName(block.name)
+  const name = wireToolName(block.name)
   const idMade = block.idMade === true
   turn.calls.push({ id: block.id, name, idMade, path })
   const { functionCall, ...modifiers } = ownExtensions(block.extensions)
@@ -154,9 +156,8 @@ function callParts(block: ToolCallBlock, path: string, turn: Turn, encoding: Enc
 /** Arguments are an object here: free text goes under `input`, broken JSON is kept as text. */
 function argumentsOf(block: ToolCallBlock, path: string, { losses }: Encoding): JsonObject {
   if (block.kind === 'custom') return { input: block.arguments }
-  if (block.arguments.trim() === '') return {}
-  const parsed = parseJson(block.arguments)
-  if (isObject(parsed)) return parsed
+  const read = readArguments(block.arguments)
+  if (read) return read
   losses.approximate(at(path, 'arguments'), 'the arguments are no JSON object: sent as text')
-  return { _raw_arguments: block.arguments }
+  return rawArguments(block.arguments)
 }

@@ -2,7 +2,7 @@ import type { Dialect } from '../dialect.ts'
 import { decodeAnswer } from './answer.ts'
 import { decodeCount, encodeCount } from './count-tokens.ts'
 import { decodeError } from './error.ts'
-import { sanitiseName } from './names.ts'
+import { wireToolName } from './names.ts'
 import { encodeRequest } from './request.ts'
 import { decodeStream } from './stream.ts'
 import { decodeUsage } from './usage.ts'
@@ -15,7 +15,7 @@ export const generateContent: Dialect = {
     decodeAnswer,
     decodeStream,
     decodeError,
-    wireToolName: sanitiseName,
+    wireToolName,
     encodeCount,
     decodeCount,
   },

@@ -1,7 +1,8 @@
+import { bridgedTool } from '../../model/bridged-tool.ts'
 import { isObject, type JsonObject } from '../../model/json.ts'
 import type { ChatRequest, CustomTool, FunctionTool, ProviderTool, ToolChoice } from '../../model/request.ts'
 import { type Encoding, ownExtensions } from './encoding.ts'
-import { sanitiseName } from './names.ts'
+import { wireToolName } from './names.ts'
 import { cleanSchema } from './schema.ts'
 import { supportedSchema } from './schema-json.ts'
 
@@ -31,15 +32,14 @@ function declaration(tool: FunctionTool, path: string, encoding: Encoding): Json
   if (tool.strict && !encoding.capabilities.strictTools)
     encoding.losses.drop(`${path}.strict`, 'the upstream does not enforce tool schemas')
   return {
-    ...named(tool),
+    ...named(tool.name, tool.description),
     ...parametersOf(tool.parameters, `${path}.parameters`, encoding),
     ...ownExtensions(tool.extensions),
   }
 }
 
-function named(tool: FunctionTool | CustomTool): JsonObject {
-  const description = tool.description === undefined ? {} : { description: tool.description }
-  return { name: sanitiseName(tool.name), ...description }
+function named(name: string, description: string | undefined): JsonObject {
+  return { name: wireToolName(name), ...(description === undefined ? {} : { description }) }
 }
 
 /** A tool without parameters declares none: older models refuse an object without properties (protocol.md §2.5). */
@@ -80,19 +80,8 @@ function bridged(tool: CustomTool, path: string, encoding: Encoding): JsonObject
   if (tool.grammar)
     losses.approximate(`${path}.grammar`, 'the upstream cannot enforce it, the model is told of it')
   losses.approximate(path, 'free-text tools are sent as functions with one string argument')
-  const parameters = {
-    type: 'object',
-    properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
-    required: ['input'],
-  }
-  return [{ ...named({ ...tool, ...describedGrammar(tool) }), ...parametersOf(parameters, path, encoding) }]
-}
-
-/** Coding agents edit files through such tools: a model that is told the grammar mostly keeps to it. */
-function describedGrammar({ description, grammar }: CustomTool): { description?: string } {
-  if (!grammar) return {}
-  const told = `The input must match this ${grammar.syntax} grammar:\n${grammar.definition}`
-  return { description: description === undefined ? told : `${description}\n\n${told}` }
+  const { description, parameters } = bridgedTool(tool)
+  return [{ ...named(tool.name, description), ...parametersOf(parameters, path, encoding) }]
 }
 
 /** Tools the provider runs: this wire's own as they came, web search across wires, others never silently dropped. */
@@ -163,11 +152,11 @@ function chosen(choice: ToolChoice): JsonObject {
     case 'required':
       return { mode: 'ANY' }
     case 'tool':
-      return { mode: 'ANY', allowedFunctionNames: [sanitiseName(choice.name)] }
+      return { mode: 'ANY', allowedFunctionNames: [wireToolName(choice.name)] }
     case 'subset':
       return {
         mode: choice.mode === 'required' ? 'ANY' : 'VALIDATED',
-        allowedFunctionNames: choice.tools.map((tool) => sanitiseName(tool.name)),
+        allowedFunctionNames: choice.tools.map((tool) => wireToolName(tool.name)),
       }
   }
 }

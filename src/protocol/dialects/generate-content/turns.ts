@@ -1,12 +1,10 @@
 import { isObject, type JsonObject } from '../../model/json.ts'
 import type { ChatRequest, Message } from '../../model/request.ts'
+import { FILLER } from '../../model/stand-in.ts'
 import { emptyTurn, systemText, type Turn, turnsOf } from './contents.ts'
 import type { Encoding } from './encoding.ts'
 import { encodeResult, missingResult, orphanText, type PendingCall } from './tool-results.ts'
 import { SIGNATURE_SENTINEL, type WireContent } from './wire.ts'
-
-/** Said for a user who has said nothing: the wire wants a user turn first and last (protocol.md §2.2, §2.3). */
-const MINIMAL_USER_TEXT = 'Continue.'
 
 export interface Conversation extends JsonObject {
   contents: WireContent[]
@@ -57,18 +55,15 @@ function prepend(turns: Turn[], system: JsonObject[], { losses }: Encoding): voi
 
 /** The first and the last turn are the user's. */
 function closeEnds(turns: Turn[], { capabilities, losses }: Encoding): void {
-  const minimal = (): Turn => ({ ...emptyTurn('user'), parts: [{ text: MINIMAL_USER_TEXT }] })
+  const minimal = (): Turn => ({ ...emptyTurn('user'), parts: [{ text: FILLER }] })
   const first = turns[0]
   if (first?.role !== 'user') {
-    losses.approximate('messages', `the upstream wants a user turn first: ${MINIMAL_USER_TEXT} was put there`)
+    losses.approximate('messages', `the upstream wants a user turn first: ${FILLER} was put there`)
     turns.unshift(minimal())
   }
   const last = turns[turns.length - 1]
   if (last?.role === 'model' && last.calls.length === 0 && !capabilities.prefill) {
-    losses.approximate(
-      'messages',
-      `the model continues no assistant turn: ${MINIMAL_USER_TEXT} was put after it`,
-    )
+    losses.approximate('messages', `the model continues no assistant turn: ${FILLER} was put after it`)
     turns.push(minimal())
   }
 }

@@ -6,7 +6,7 @@ import type { JsonObject } from '../../model/json.ts'
 import type { Opaque } from '../../model/origin.ts'
 import type { AnswerContext } from '../dialect.ts'
 import type { Said } from './finish.ts'
-import { legalId } from './names.ts'
+import { wireCallId } from './names.ts'
 import { DIALECT, own } from './wire.ts'
 
 /** What whole and streamed answers to a client of this dialect have in common. */
@@ -58,7 +58,7 @@ export class AnswerParts {
   /** The block's wire form without its input. Undefined for calls another provider ran itself. */
   call(block: ToolCallBlock): JsonObject | undefined {
     const more = own(block.extensions)
-    const id = legalId(block.id)
+    const id = wireCallId(block.id)
     if (block.kind === 'server')
       return typeof more.type === 'string' ? { ...more, id, name: block.name } : undefined
     this.said.toolCalls = true

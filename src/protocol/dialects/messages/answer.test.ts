@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
+import { answerContext, decodeContext } from '../../../../test/support/messages.ts'
 import { GatewayError } from '../../model/error.ts'
 import { fold } from '../../model/fold.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { decodeAnswer, encodeAnswer } from './answer.ts'
-import { answerContext, decodeContext } from './testing.ts'
 
 const decode = (body: JsonObject) => fold(decodeAnswer(body, decodeContext()))
 
@@ -48,28 +48,6 @@ describe('whole answers', () => {
       { type: 'compaction', content: 'ab' },
     ])
   })
-
-  const input: [string, string, object][] = [
-    ['JSON', '{"a":1}', { a: 1 }],
-    ['nothing', '', {}],
-    ['null', 'null', {}],
-    ['a fence around it', '```json\n{"a":1}\n```', { a: 1 }],
-    ['encoded twice', '"{\\"a\\":1}"', { a: 1 }],
-    ['a raw line end in a string', '{"a":"x\ny"}', { a: 'x\ny' }],
-    ['a comma too many', '{"a":[1,],}', { a: [1] }],
-    ['a comma in a string', '{"a":",}",}', { a: ',}' }],
-    ['cut off: never completed', '{"a":"rm -rf /tm', { _raw_arguments: '{"a":"rm -rf /tm' }],
-    ['a list', '[1]', { _raw_arguments: '[1]' }],
-  ]
-  for (const [name, text, expected] of input)
-    test(`arguments: ${name}`, () => {
-      const block = { type: 'tool-call', id: 'i', name: 'f', kind: 'function', arguments: text } as const
-      const { body } = encodeAnswer(
-        { candidates: [{ blocks: [block], finish: { reason: 'tool-calls' } }] },
-        answerContext(),
-      )
-      expect((body.content as JsonObject[])[0]?.input as unknown).toEqual(expected)
-    })
 
   const faults: [string, JsonObject, string, number][] = [
     [

@@ -1,4 +1,5 @@
 import type { Answer } from '../../model/answer.ts'
+import { argumentsObject } from '../../model/arguments.ts'
 import type { Block, TextBlock } from '../../model/block.ts'
 import { GatewayError } from '../../model/error.ts'
 import type { AnswerEvent } from '../../model/event.ts'
@@ -7,7 +8,6 @@ import { isObject, type Json, type JsonObject, rest } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
 import type { AnswerContext, DecodeContext, EncodedAnswer } from '../dialect.ts'
 import { AnswerParts } from './answer-parts.ts'
-import { argumentsObject } from './arguments.ts'
 import {
   redactedBlock,
   serverCall,

@@ -1,3 +1,4 @@
+import { argumentsObject } from '../../model/arguments.ts'
 import type {
   Block,
   MediaBlock,
@@ -9,12 +10,11 @@ import type {
 import { isSendable } from '../../model/envelope.ts'
 import { isObject, type JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
-import { argumentsObject } from './arguments.ts'
 import { isCall, wholeWire } from './blocks.ts'
 import { cacheControl } from './cache.ts'
 import type { EncodeContext } from './context.ts'
 import { encodeMedia } from './media-encode.ts'
-import { legalId, legalName } from './names.ts'
+import { wireCallId, wireToolName } from './names.ts'
 import { DIALECT, ORIGINAL, own } from './wire.ts'
 
 /** Where a block stands: it decides what may be said there. */
@@ -107,7 +107,7 @@ export class Encode {
 
   #call(block: ToolCallBlock, path: string): JsonObject[] {
     const more = own(block.extensions)
-    const id = legalId(block.id)
+    const id = wireCallId(block.id)
     if (block.kind === 'server') {
       if (typeof more.type === 'string')
         return [{ ...more, id, name: block.name, input: argumentsObject(block.arguments) }]
@@ -115,11 +115,11 @@ export class Encode {
       return []
     }
     const input = block.kind === 'custom' ? { input: block.arguments } : argumentsObject(block.arguments)
-    return [{ type: 'tool_use', id, name: legalName(block.name), input, ...more }]
+    return [{ type: 'tool_use', id, name: wireToolName(block.name), input, ...more }]
   }
 
   #result(block: ToolResultBlock, path: string): JsonObject[] {
-    const id = legalId(block.callId)
+    const id = wireCallId(block.callId)
     const all = this.blocks(block.content, at(path, 'content'), 'result')
     const apart = this.context.capabilities.toolResultMedia ? [] : all.filter(isMedia)
     const content = apart.length === 0 ? all : all.filter((wire) => !isMedia(wire))

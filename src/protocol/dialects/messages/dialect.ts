@@ -4,7 +4,7 @@ import { decodeCount, encodeCount } from './count-tokens.ts'
 import { decodeError } from './error.ts'
 import { encodeError, encodeStreamError } from './error-encode.ts'
 import { fieldName } from './field-name.ts'
-import { legalName } from './names.ts'
+import { wireToolName } from './names.ts'
 import { decodeRequest } from './request.ts'
 import { encodeRequest } from './request-encode.ts'
 import { decodeStream } from './stream.ts'
@@ -28,7 +28,7 @@ export const messages: Dialect = {
     decodeAnswer,
     decodeStream,
     decodeError,
-    wireToolName: legalName,
+    wireToolName,
     encodeCount,
     decodeCount,
   },

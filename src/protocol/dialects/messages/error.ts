@@ -68,12 +68,20 @@ function upstreamError(
     messageOf(outer, error) ?? (raw.slice(0, 500) || `the upstream answered with status ${status}`)
   const meaning = meaningOf(error)
   const effective = status ?? meaning?.status ?? numericCode(error) ?? 500
-  const kind = refine(meaning?.kind ?? kindOfUpstreamStatus(effective), error, message)
+  const kind = refine(agreedKind(meaning, effective), error, message)
   return new GatewayError(kind, message, {
     ...shownStatus(kind, effective),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     upstream: { dialect: DIALECT, status: effective, body: raw },
   })
+}
+
+/** A client's fault by status stays one, whatever the type says (`api_error` with 422). */
+function agreedKind(meaning: Meaning | undefined, status: number): ErrorKind {
+  const byStatus = kindOfUpstreamStatus(status)
+  if (meaning === undefined) return byStatus
+  const blamesClient = status >= 400 && status < 500 && !errorKinds[byStatus].retry
+  return blamesClient && meaning.kind === 'upstream_failed' ? byStatus : meaning.kind
 }
 
 function meaningOf(error: JsonObject): Meaning | undefined {

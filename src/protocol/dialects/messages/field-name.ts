@@ -7,6 +7,8 @@ const names: ReadonlyMap<string, string> = new Map([
   ['toolChoice', 'tool_choice'],
   ['parallelToolCalls', 'tool_choice.disable_parallel_tool_use'],
   ['reasoning', 'thinking'],
+  ['reasoning.effort', 'output_config.effort'],
+  ['reasoning.mode', 'thinking.type'],
   ['format', 'output_config.format'],
   ['cache', 'cache_control'],
   ['endUser', 'metadata.user_id'],

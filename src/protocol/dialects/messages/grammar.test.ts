@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { answerContext, framesOf } from '../../../../test/support/messages.ts'
 import { expand } from '../../model/expand.ts'
 import { grammarFault } from './grammar.ts'
 import { encodeStream } from './stream-encode.ts'
-import { answerContext, framesOf } from './testing.ts'
 
 const legal = framesOf(
   encodeStream(answerContext()).push(

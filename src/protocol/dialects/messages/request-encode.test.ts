@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
+import { requestWith, targetWith } from '../../../../test/support/messages.ts'
 import type { Block } from '../../model/block.ts'
 import type { Capabilities } from '../../model/capabilities.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { ChatRequest, Tool } from '../../model/request.ts'
 import type { UpstreamTarget } from '../dialect.ts'
 import { encodeRequest } from './request-encode.ts'
-import { requestWith, targetWith } from './testing.ts'
 
 interface Case {
   name: string
@@ -474,8 +474,8 @@ describe('tools', () => {
       name: 'a name this wire does not allow',
       request: { tools: [{ type: 'function', name: 'a.b' }], toolChoice: { type: 'tool', name: 'a.b' } },
       body: {
-        tools: [{ name: 'a_b_04la3gs1iri9i3', input_schema: { type: 'object', properties: {} } }],
-        tool_choice: { type: 'tool', name: 'a_b_04la3gs1iri9i3' },
+        tools: [{ name: 'a_b_6SceUAXP', input_schema: { type: 'object', properties: {} } }],
+        tool_choice: { type: 'tool', name: 'a_b_6SceUAXP' },
       },
       losses: ['approximated tools[0].name'],
     },

@@ -2,6 +2,7 @@ import { isObject, type JsonObject } from '../../model/json.ts'
 import { NOTE_PREFIX } from '../../model/origin.ts'
 import { at } from '../../model/read.ts'
 import type { ChatRequest, Message } from '../../model/request.ts'
+import { systemReminder } from '../../model/stand-in.ts'
 import type { EncodedRequest, UpstreamTarget } from '../dialect.ts'
 import { allowedBeta } from './betas.ts'
 import { cacheControl, limitMarks } from './cache.ts'
@@ -106,7 +107,7 @@ function reminder(message: Message, index: number, encode: Encode): Turn {
   )
   const content = blocks.map((wire) =>
     wire.type === 'text' && typeof wire.text === 'string'
-      ? { ...wire, text: `<system-reminder>\n${wire.text}\n</system-reminder>` }
+      ? { ...wire, text: systemReminder(wire.text) }
       : wire,
   )
   return { role: 'user', content }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { answerContext, decodeContext, MAKER, targetWith } from '../../../../test/support/messages.ts'
 import type { Block } from '../../model/block.ts'
 import { fold } from '../../model/fold.ts'
 import type { JsonObject } from '../../model/json.ts'
@@ -7,7 +8,6 @@ import type { ChatRequest, Message, Tool, ToolChoice } from '../../model/request
 import { decodeAnswer, encodeAnswer } from './answer.ts'
 import { decodeRequest } from './request.ts'
 import { encodeRequest } from './request-encode.ts'
-import { answerContext, decodeContext, MAKER, targetWith } from './testing.ts'
 
 const words = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }).filter((text) => text.trim() !== '')
 const id = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/)

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import {
+  answerContext,
+  decodeContext,
+  framesOf,
+  MAKER,
+  requestWith,
+} from '../../../../test/support/messages.ts'
 import type { Answer } from '../../model/answer.ts'
 import type { Block } from '../../model/block.ts'
 import { EMPTY_ENVELOPE, wrapOpaque } from '../../model/envelope.ts'
@@ -15,7 +22,6 @@ import { encodeAnswer } from './answer.ts'
 import { grammarFault } from './grammar.ts'
 import { decodeStream } from './stream.ts'
 import { encodeStream } from './stream-encode.ts'
-import { answerContext, decodeContext, framesOf, MAKER, requestWith } from './testing.ts'
 
 const stop: Finish = { reason: 'stop' }
 
@@ -313,7 +319,7 @@ describe('blocks', () => {
   test('an id that is not legal here is replaced, the same way every time', () => {
     const call: Block = { type: 'tool-call', id: 'a:1', name: 'f', kind: 'function', arguments: '{}' }
     const [first] = body(expand(answer(call)))
-    expect(first).toMatch(/"id":"toolu_[0-9a-z]{14}"/)
+    expect(first).toMatch(/"id":"toolu_[0-9A-Za-z]{14}"/)
     expect(body(expand(answer(call)))[0]).toBe(first as string)
     const { body: whole } = encodeAnswer(answer(call), answerContext())
     expect(first).toContain(String((whole.content as JsonObject[])[0]?.id))

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { decodeContext, MAKER } from '../../../../test/support/messages.ts'
 import type { AnswerEvent } from '../../model/event.ts'
 import { fold } from '../../model/fold.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { decodeAnswer } from './answer.ts'
 import { decodeStream } from './stream.ts'
-import { decodeContext, MAKER } from './testing.ts'
 
 const start = (message: JsonObject = {}) => ({
   type: 'message_start',

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../model/json.ts'
 import type { ChatRequest } from '../../model/request.ts'
 import type { EncodeContext } from './context.ts'
-import { legalName } from './names.ts'
+import { wireToolName } from './names.ts'
 import { JSON_TOOL, own } from './wire.ts'
 
 export interface ChoicePlan {
@@ -51,7 +51,7 @@ function wanted(request: ChatRequest): JsonObject | undefined {
     case 'required':
       return { type: 'any' }
     case 'tool':
-      return { type: 'tool', name: legalName(toolChoice.name) }
+      return { type: 'tool', name: wireToolName(toolChoice.name) }
     case 'subset':
       return { type: toolChoice.mode === 'required' ? 'any' : 'auto' }
     default:

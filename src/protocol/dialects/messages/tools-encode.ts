@@ -1,3 +1,4 @@
+import { bridgedTool } from '../../model/bridged-tool.ts'
 import { isObject, type JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
 import type { ChatRequest, CustomTool, FunctionTool, ProviderTool, Tool } from '../../model/request.ts'
@@ -5,7 +6,7 @@ import { allowedBeta } from './betas.ts'
 import { isCall } from './blocks.ts'
 import { cacheControl } from './cache.ts'
 import type { EncodeContext } from './context.ts'
-import { legalName } from './names.ts'
+import { wireToolName } from './names.ts'
 import { encodeWebSearch } from './web-search.ts'
 import { DIALECT, own } from './wire.ts'
 
@@ -60,18 +61,11 @@ function inputSchema(parameters: JsonObject | undefined): JsonObject {
 function encodeCustom(tool: CustomTool, path: string, context: EncodeContext): JsonObject {
   if (tool.grammar)
     context.losses.approximate(at(path, 'grammar'), 'the upstream cannot enforce it, the model is told of it')
-  const grammar = tool.grammar
-    ? `The input must match this ${tool.grammar.syntax} grammar:\n${tool.grammar.definition}`
-    : undefined
-  const description = [tool.description, grammar].filter((part) => part !== undefined).join('\n\n')
+  const { description, parameters } = bridgedTool(tool)
   return {
     name: reportedName(tool.name, path, context),
-    ...(description === '' ? {} : { description }),
-    input_schema: {
-      type: 'object',
-      properties: { input: { type: 'string', description: 'The whole input of the tool, as plain text.' } },
-      required: ['input'],
-    },
+    ...(description ? { description } : {}),
+    input_schema: parameters,
     ...cacheControl(tool.cache, context),
   }
 }
@@ -88,7 +82,7 @@ function encodeProvider(tool: ProviderTool, path: string, context: EncodeContext
 }
 
 function reportedName(name: string, path: string, context: EncodeContext): string {
-  const legal = legalName(name)
+  const legal = wireToolName(name)
   if (legal !== name)
     context.losses.approximate(
       at(path, 'name'),
@@ -101,7 +95,7 @@ function reportedName(name: string, path: string, context: EncodeContext): strin
 function stubs(request: ChatRequest): JsonObject[] {
   const names = request.messages.flatMap((message) => message.content.filter(isCall).map((call) => call.name))
   return [...new Set(names)].map((name) => ({
-    name: legalName(name),
+    name: wireToolName(name),
     description: 'No longer available.',
     input_schema: { type: 'object', properties: {} },
   }))

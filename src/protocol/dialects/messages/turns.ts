@@ -1,6 +1,6 @@
 import type { Losses } from '../../model/dropped.ts'
 import { isObject, type JsonObject } from '../../model/json.ts'
-import { FILLER } from './wire.ts'
+import { FILLER } from '../../model/stand-in.ts'
 
 /** One turn on the wire while it is put in order. */
 export interface Turn {

@@ -77,9 +77,6 @@ export const ORIGINAL = 'xjp_original'
 /** Extension member of an answer: events of kinds we do not know, in order. */
 export const EVENTS = 'xjp_events'
 
-/** Text that stands where this wire demands a user turn and the caller gave none (protocol.md §2.2, §2.3). */
-export const FILLER = 'Continue.'
-
 /** The bag of this dialect, or an empty object. */
 export function own(extensions: Extensions | undefined): JsonObject {
   return extensions?.messages ?? {}

@@ -1,11 +1,10 @@
-import { isObject, type JsonObject, parseJson } from '../../model/json.ts'
+import { isObject, type JsonObject, parseJson } from './json.ts'
 
 /**
- * The arguments of a call as the object this wire wants. Text that is not JSON is repaired where that cannot
- * change its meaning (protocol.md §2.5); a truncated call is never completed. What cannot be repaired stays
- * readable under `_raw_arguments`.
+ * The arguments of a call as an object. Text that is not JSON is repaired where that cannot change its meaning
+ * (protocol.md §2.5); a truncated call is never completed. Undefined when it cannot be read.
  */
-export function argumentsObject(text: string): JsonObject {
+export function readArguments(text: string): JsonObject | undefined {
   if (text.trim() === '') return {}
   for (const repair of repairs) {
     const value = parseJson(repair(text))
@@ -16,7 +15,17 @@ export function argumentsObject(text: string): JsonObject {
       if (isObject(inner)) return inner
     }
   }
+  return undefined
+}
+
+/** Arguments that cannot be read, for a wire that wants an object: still there for the model to see. */
+export function rawArguments(text: string): JsonObject {
   return { _raw_arguments: text }
+}
+
+/** The arguments as an object, whatever they are. */
+export function argumentsObject(text: string): JsonObject {
+  return readArguments(text) ?? rawArguments(text)
 }
 
 const repairs: readonly ((text: string) => string)[] = [
