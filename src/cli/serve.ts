@@ -170,10 +170,12 @@ async function drain(gateway: Gateway, listener: Listener, seconds: number): Pro
   // The socket stays open meanwhile: /readyz says 503, new work is refused with words, not with a closed door.
   if (!(await gateway.active.drained(seconds * 1000))) {
     gateway.log.warn('drain limit reached', { active: gateway.active.count })
-    gateway.active.endStreams()
+    gateway.active.endAll()
     await gateway.active.drained(LAST_WORDS_MILLISECONDS)
   }
   listener.stopAccepting()
+  // A call is over when its answer is handed to the runtime; the client has it when the runtime wrote it.
+  await listener.written(LAST_WORDS_MILLISECONDS)
   listener.close()
   gateway.log.info('stopped')
   await gateway.log.flush()

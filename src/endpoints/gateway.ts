@@ -24,15 +24,16 @@ export interface Gateway {
 
 /** The calls that are open now: waited for, and at the drain limit ended with an error their clients understand. */
 export class ActiveCalls {
-  readonly #enders = new Map<object, (() => void) | undefined>()
+  readonly #enders = new Map<object, () => void>()
   #idle: (() => void) | undefined
 
   get count(): number {
     return this.#enders.size
   }
 
-  enter(token: object): void {
-    this.#enders.set(token, undefined)
+  /** `giveUp` ends a call that has nothing to show yet: its client gets an error in place of an answer. */
+  enter(token: object, giveUp: () => void): void {
+    this.#enders.set(token, giveUp)
   }
 
   onOpen(token: object, writer: StreamWriter, last: () => string): void {
@@ -56,7 +57,7 @@ export class ActiveCalls {
     })
   }
 
-  endStreams(): void {
-    for (const end of this.#enders.values()) end?.()
+  endAll(): void {
+    for (const end of this.#enders.values()) end()
   }
 }

@@ -12,11 +12,14 @@ import { errorResponse, pendingStream, replyResponse, type StreamHooks } from '.
 /** `POST /v1/chat/completions`, `POST /v1/messages`: one chat request in, one answer out, whole or streamed. */
 export async function generate(gateway: Gateway, inbound: Inbound, dialect: DialectName): Promise<Response> {
   const token = {}
-  gateway.active.enter(token)
+  const shutdown = Promise.withResolvers<never>()
+  // It may come while the body is still being read: nobody waits for it then.
+  shutdown.promise.catch(() => {})
+  gateway.active.enter(token, () => shutdown.reject(shuttingDown()))
   let call: Call | undefined
   try {
     call = await acceptCall(gateway, inbound, dialect)
-    const reply = gateway.handle(call)
+    const reply = Promise.race([gateway.handle(call), shutdown.promise])
     const settled = call.request.stream
       ? await unlessSlow(reply, gateway.snapshot().server.keepAliveMs)
       : await reply
@@ -38,6 +41,10 @@ export async function generate(gateway: Gateway, inbound: Inbound, dialect: Dial
     logCall(gateway, call)
     return response
   }
+}
+
+function shuttingDown(): GatewayError {
+  return new GatewayError('unavailable', 'The gateway is shutting down', { retryAfterSeconds: 5 })
 }
 
 /** Our own refusals and failures are ours; what an upstream said, or failed to say, is its. */
@@ -83,7 +90,7 @@ function hooks(gateway: Gateway, call: Call, token: object): StreamHooks {
     onOpen: (writer) =>
       gateway.active.onOpen(token, writer, () => {
         call.record.endedBy = 'gateway'
-        call.record.error = new GatewayError('unavailable', 'The gateway is shutting down')
+        call.record.error = shuttingDown()
         return client.encodeStreamError(call.record.error, call.id)
       }),
     onEnd: (bytesSent, clientLeft) => {

@@ -17,7 +17,7 @@ export async function listModels(gateway: Gateway, { request, url, requestId }: 
 /** `GET /v1/models/{id}`; ids may hold slashes. */
 export async function showModel(gateway: Gateway, { request, url, requestId }: Inbound): Promise<Response> {
   const id = decoded(url.pathname.replace(/^\/v1\/models\//, ''))
-  const found = (await listedModels(gateway)).find((model) => model.id === id)
+  const found = (await listedModels(gateway)).find((model) => model.id === id) ?? unlisted(gateway, id)
   if (!found)
     throw new GatewayError('model_not_found', `model: "${id}" is not served here`, {
       param: 'model',
@@ -27,6 +27,12 @@ export async function showModel(gateway: Gateway, { request, url, requestId }: I
     request.headers.has('anthropic-version') ? anthropicModel(found) : openaiModel(found),
     requestId,
   )
+}
+
+/** Names that pass through to a provider are served whether or not it lists them. */
+function unlisted(gateway: Gateway, id: string): ListedModel | undefined {
+  const entry = gateway.snapshot().resolve(id)
+  return entry && { id, created: 0, ownedBy: entry.routes[0]?.provider ?? 'xjp-gateway' }
 }
 
 /** Percent-encoding undone; text that only looks like it is taken as it stands. */

@@ -6,6 +6,8 @@ export interface Listener {
   readonly port: number
   /** Stops accepting; open exchanges go on. */
   stopAccepting(): void
+  /** Resolves when every answer that was begun has left the process, or after the time. */
+  written(milliseconds: number): Promise<void>
   /** Ends everything. */
   close(): void
 }
@@ -28,6 +30,8 @@ export interface Exchange {
 
 /** A client that sends nothing for this long while its request is being read is let go. */
 const READ_IDLE_SECONDS = 60
+/** The runtime says how many answers are on their way, but not when the last is gone. */
+const POLL_MILLISECONDS = 5
 
 export function listen(options: ListenOptions): Listener {
   const idleSeconds = options.readIdleSeconds ?? READ_IDLE_SECONDS
@@ -66,6 +70,10 @@ export function listen(options: ListenOptions): Listener {
     url: `http://${host}:${server.port}`,
     port: server.port ?? options.port,
     stopAccepting: () => void server.stop(false),
+    written: async (milliseconds) => {
+      const deadline = performance.now() + milliseconds
+      while (server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(POLL_MILLISECONDS)
+    },
     close: () => void server.stop(true),
   }
 }

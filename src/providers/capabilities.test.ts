@@ -282,7 +282,12 @@ describe('others over chat completions', () => {
     [
       'deepseek',
       'deepseek-reasoner',
-      { reasoningStyle: 'none', reasoningByDefault: true, reasoningReplay: 'always' },
+      {
+        reasoningStyle: 'toggle-and-effort',
+        reasoningOff: false,
+        reasoningByDefault: true,
+        reasoningReplay: 'always',
+      },
     ],
     [
       'together',

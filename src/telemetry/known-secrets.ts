@@ -45,6 +45,7 @@ function spellings(secret: string): ReadonlySet<string> {
   const bytes = Buffer.from(secret)
   const url = encodeURIComponent(secret)
   const hex = bytes.toString('hex')
+  const percent = hex.replace(/../g, '%$&')
   return new Set([
     secret,
     JSON.stringify(secret).slice(1, -1),
@@ -53,6 +54,8 @@ function spellings(secret: string): ReadonlySet<string> {
     url.replace(/%../g, (code) => code.toLowerCase()),
     hex,
     hex.toUpperCase(),
+    percent,
+    percent.toUpperCase(),
     ...[0, 1, 2].flatMap((shift) => base64(bytes, shift)),
   ])
 }

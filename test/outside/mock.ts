@@ -78,7 +78,7 @@ function wireOf({ path }: Received): Wire | undefined {
 }
 
 /** Whether the request asks for a stream, in the way of its wire. */
-export function isStreamed({ path, body }: Received): boolean {
+function isStreamed({ path, body }: Received): boolean {
   return body['stream'] === true || path.endsWith(':streamGenerateContent')
 }
 
@@ -135,7 +135,7 @@ const streams: Record<'chat' | 'messages' | 'google', readonly (JsonObject | str
   google: [wholes.google],
 }
 
-export function chatChunk(delta: JsonObject, finish: string | null = null): JsonObject {
+function chatChunk(delta: JsonObject, finish: string | null = null): JsonObject {
   return {
     id: 'chatcmpl-1',
     object: 'chat.completion.chunk',

@@ -21,7 +21,7 @@ export interface Reply {
 }
 
 /** Every provider at the mock, under the path its vendor has. */
-export function environmentOf(url: string): Record<string, string> {
+function environmentOf(url: string): Record<string, string> {
   return {
     OPENAI_BASE_URL: `${url}/openai/v1`,
     OPENAI_API_KEY: 'sk-o-0002',

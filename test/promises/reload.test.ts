@@ -109,11 +109,9 @@ describe('H4', () => {
       const config = entry.headers.find(([name]) => name.toLowerCase() === 'x-config')?.[1]
       const wanted = config === 'A' || config === 'B' ? versions[config] : undefined
       const tokens = body['max_tokens'] ?? body['max_completion_tokens']
-      return (
-        body['model'] !== wanted?.model ||
-        body['temperature'] !== wanted.temperature ||
-        tokens !== wanted.tokens
-      )
+      if (wanted === undefined) return true
+      const { model, temperature, tokens: bound } = wanted
+      return body['model'] !== model || body['temperature'] !== temperature || tokens !== bound
     })
     const seen = new Set(stage.upstream.ledger.entries.map((entry) => fields(entry.json)['model']))
     await until(() => records('configuration reloaded').length > before, 'a reload')

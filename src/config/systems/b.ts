@@ -106,6 +106,9 @@ function isText(value: Tree | undefined): boolean {
 
 const PROVIDER = 'downstream'
 
+/** The steps of this system's own example, for a file without a map: its upstreams know only efforts. */
+const usualThinkingMap = { '4000': 'medium', '8000': 'high' } as const
+
 /** System B in our terms: one OpenAI-compatible provider that also gets every name the map does not know. */
 export function translateB(file: z.output<typeof systemBSchema>): Translated {
   const defaults = configSchema.parse({})
@@ -136,7 +139,7 @@ export function translateB(file: z.output<typeof systemBSchema>): Translated {
       output_strict: models.output_strict,
       allow_images: models.allow_images,
       document_policy: models.document_policy,
-      thinking_map: models.thinking_map ?? defaults.translation.thinking_map,
+      thinking_map: models.thinking_map ?? usualThinkingMap,
     },
     model_list: {
       allow: models.allowlist,

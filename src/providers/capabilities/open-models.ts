@@ -31,7 +31,11 @@ export const deepseek: Family = {
   rows: [
     { models: /^deepseek-r1/, facts: { ...deepseekThinks, reasoningReplay: 'never' } },
     // The vendor's own name for its newest model in thinking mode.
-    { models: /^deepseek-reasoner/, facts: { ...deepseekThinks, reasoningReplay: 'always' } },
+    {
+      models: /^deepseek-reasoner/,
+      facts: { ...deepseekThinks, reasoningReplay: 'always' },
+      at: { deepseek: { ...deepseekLevels, reasoningOff: false } },
+    },
     {
       models: /^deepseek-(chat|coder|v2|v3)/,
       facts: { ...textOnly, ...plain, reasoningReplay: 'tool-turns' },

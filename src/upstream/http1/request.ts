@@ -28,7 +28,7 @@ export function requestHead(request: UpstreamRequest, place: Place, bodyBytes: n
   let host = place.hostHeader
   const { headers } = request
   for (const name of Object.keys(headers)) {
-    const value = String(headers[name])
+    const value = String(headers[name]).trim()
     const field = fieldName(name)
     if (field === undefined) throw unwritableHeader(name, 'its name is no token')
     if (ours.has(field)) throw unwritableHeader(name, 'the gateway writes it itself')

@@ -2,12 +2,12 @@ import type { Block, Citation, MediaBlock, TextBlock, ThinkingBlock } from '../.
 import { urlOfSource } from '../../model/data-url.ts'
 import type { Delta } from '../../model/event.ts'
 import { applyDelta } from '../../model/fold.ts'
+import { defined } from '../../model/loose.ts'
 import type { Opaque } from '../../model/origin.ts'
 import { type BlockWriter, type Place, silent } from './block-writer.ts'
 import { callWriter } from './call-writers.ts'
 import { annotationsOf, clientSignature, lose } from './client-view.ts'
 import { giveBack } from './extensions.ts'
-import { defined } from './loose.ts'
 import { encodeDetails } from './reasoning-details.ts'
 
 /** The writer for a block that begins; in strict mode content without a place raises `unsupported`. */

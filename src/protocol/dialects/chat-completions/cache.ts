@@ -1,10 +1,10 @@
 import type { CacheMark } from '../../model/block.ts'
 import type { Losses } from '../../model/dropped.ts'
 import { isObject, type JsonObject, rest } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
 import type { Extensions } from '../../model/origin.ts'
 import { readObject, readString } from '../../model/read.ts'
 import { noteOf } from './extensions.ts'
-import { defined } from './loose.ts'
 import type { Scope } from './scope.ts'
 
 /** A mark as read: which of the two spellings it had decides nothing but how it is written again. */

@@ -1,10 +1,10 @@
 import type { ToolCallBlock } from '../../model/block.ts'
 import { isObject, type Json, type JsonObject, parseJson, rest } from '../../model/json.ts'
+import { defined, numberOf, objectOf, objectsOf, textOf } from '../../model/loose.ts'
 import type { Opaque } from '../../model/origin.ts'
 import type { DecodeContext } from '../dialect.ts'
 import type { Events } from './events.ts'
 import { keep } from './extensions.ts'
-import { defined, numberOf, objectOf, objectsOf, textOf } from './loose.ts'
 import { besideSignature, readSignature } from './signature.ts'
 import { callCustomFields, callFields, callFunctionFields } from './wire.ts'
 

@@ -1,10 +1,10 @@
 import type { ToolCallBlock } from '../../model/block.ts'
 import { invalid } from '../../model/error.ts'
 import { type JsonObject, rest } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
 import { asObject, at, readArray, readObject, readOneOf, readString, required } from '../../model/read.ts'
 import { readMark } from './cache.ts'
 import { keep } from './extensions.ts'
-import { defined } from './loose.ts'
 import { besideSignature, readSignature } from './signature.ts'
 import { callCustomFields, callFields, callFunctionFields } from './wire.ts'
 

@@ -2,11 +2,11 @@ import type { Block, MediaBlock, MediaSource } from '../../model/block.ts'
 import { mediaSource } from '../../model/data-url.ts'
 import { invalid } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, rest } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
 import { mediaKind } from '../../model/media-type.ts'
 import { asObject, at, describe, readString, required } from '../../model/read.ts'
 import { readMark } from './cache.ts'
 import { keep } from './extensions.ts'
-import { defined } from './loose.ts'
 import { DIALECT, markFields } from './wire.ts'
 
 /** `content` of any message: a string, an array of parts, or nothing. An empty string is no block. */

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { GatewayError } from '../../model/error.ts'
 import { decodeError, encodeError, encodeStreamError } from './error.ts'
-import { duration } from './retry-after.ts'
 
 const none = () => null
 const wire = (error: unknown) => JSON.stringify({ error })
@@ -88,17 +87,6 @@ describe('errors of upstreams', () => {
     expect(
       decodeError(500, wire({ message: 'm' }), (name) => headers[name] ?? null).details.retryAfterSeconds,
     ).toBeUndefined()
-  })
-
-  test.each([
-    ['6m0s', 360],
-    ['1h2m3s', 3723],
-    ['1.5s', 1.5],
-    ['20ms', 0.02],
-    ['soon', undefined],
-    ['', undefined],
-  ])('duration %s', (text, seconds) => {
-    expect(duration(text)).toBe(seconds)
   })
 })
 

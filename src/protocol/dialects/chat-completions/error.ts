@@ -1,8 +1,8 @@
 import { type ErrorDetails, errorKinds, GatewayError } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, parseJson } from '../../model/json.ts'
+import { defined, numberOf, objectOf, textOf } from '../../model/loose.ts'
 import { kindOf, wireErrors } from './error-kinds.ts'
-import { defined, numberOf, objectOf, textOf } from './loose.ts'
-import { retryAfter } from './retry-after.ts'
+import { waitOf } from './rate-limit.ts'
 import { DIALECT } from './wire.ts'
 
 /** Status and body for a client (protocol.md §2.14); an upstream's own error of this dialect passes unmodified. */
@@ -111,7 +111,7 @@ export function decodeError(
       status: statusShown(kind, status),
       param: param || undefined,
       code: code || undefined,
-      retryAfterSeconds: retryAfter(headers, kind === 'rate_limited' ? type : undefined),
+      retryAfterSeconds: waitOf(headers, kind === 'rate_limited' ? type : undefined),
       upstream: { dialect: DIALECT, status, body },
     }),
   )

@@ -1,8 +1,8 @@
 import type { ErrorKind } from '../../model/error.ts'
 import type { Finish } from '../../model/finish.ts'
 import type { JsonObject } from '../../model/json.ts'
+import { defined, textOf } from '../../model/loose.ts'
 import { keep } from './extensions.ts'
-import { defined, textOf } from './loose.ts'
 import { finishReasons, type WireFinish } from './wire.ts'
 
 /** Finish reasons seen on this wire (protocol.md §2.12); some servers use words of other wires. */

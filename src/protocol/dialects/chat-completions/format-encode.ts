@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
 import type { OutputFormat } from '../../model/request.ts'
-import { defined } from './loose.ts'
 import type { Scope } from './scope.ts'
 import { NAME_PATTERN } from './wire.ts'
 

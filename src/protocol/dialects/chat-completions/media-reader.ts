@@ -1,7 +1,7 @@
 import { type JsonObject, rest } from '../../model/json.ts'
+import { defined, objectOf, textOf } from '../../model/loose.ts'
 import type { Events } from './events.ts'
 import { keep } from './extensions.ts'
-import { defined, objectOf, textOf } from './loose.ts'
 
 const known = new Set(['data', 'transcript'])
 /** The wire does not say which format the client asked for. */

@@ -1,11 +1,9 @@
 import { invalid } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, rest } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
 import { describe, readBoolean, readNumber, readObject, readString } from '../../model/read.ts'
-import type { Effort, Reasoning } from '../../model/request.ts'
-import { defined } from './loose.ts'
-
-/** The ladder of protocol.md §2.8.1, lowest first. */
-export const ladder: readonly Effort[] = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
+import { isEffort } from '../../model/reasoning.ts'
+import type { Reasoning } from '../../model/request.ts'
 
 const modes: Record<string, Reasoning['mode']> = {
   enabled: 'enabled',
@@ -27,10 +25,6 @@ export function decodeReasoning(body: JsonObject, kept: JsonObject): Reasoning |
   if (body['include_reasoning'] === false) asked.exclude = true
   for (const _ in asked) return asked
   return undefined
-}
-
-function isEffort(word: Json | undefined): word is Effort {
-  return typeof word === 'string' && (ladder as readonly string[]).includes(word)
 }
 
 function fromEffort(value: Json | undefined, kept: JsonObject): Reasoning {

@@ -1,9 +1,9 @@
 import type { ThinkingBlock } from '../../model/block.ts'
 import { unwrapOpaque, wrapOpaque } from '../../model/envelope.ts'
 import { isObject, type JsonObject, parseJson } from '../../model/json.ts'
+import { defined, objectsOf, textOf } from '../../model/loose.ts'
 import type { Opaque } from '../../model/origin.ts'
 import { readArray, readString } from '../../model/read.ts'
-import { defined, objectsOf, textOf } from './loose.ts'
 import { DIALECT } from './wire.ts'
 
 /**

@@ -1,15 +1,14 @@
 import type { JsonObject } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
+import { effortOfBudget, isOff, mappedEffort, nearestEffort } from '../../model/reasoning.ts'
 import type { Effort, Reasoning } from '../../model/request.ts'
-import { defined } from './loose.ts'
-import { ladder } from './reasoning-decode.ts'
-import { isOff } from './sampling-encode.ts'
 import type { Scope } from './scope.ts'
 
 /** How much thinking is asked for, in the way this upstream is asked (protocol.md §2.8.1). */
 export function encodeReasoning(body: JsonObject, scope: Scope): void {
   const reasoning = scope.request.reasoning
   if (!reasoning) return
-  const mapped = mappedEffort(reasoning, scope)
+  const mapped = operatorsEffort(reasoning, scope)
   if (mapped !== undefined) writeMapped(body, mapped, scope)
   else (styles[scope.capabilities.reasoningStyle] ?? styles.none)(body, reasoning, scope)
 }
@@ -25,21 +24,12 @@ function writeMapped(body: JsonObject, effort: string, { request, capabilities }
 }
 
 /**
- * The operator's own table (`thinking_map`): the effort of the largest threshold not above the budget, `low` below
- * the smallest. It is sent as written, whatever the model is believed to take.
+ * The operator's own table (`thinking_map`). Its word is sent as written, whatever the model is believed to take.
  */
-function mappedEffort(reasoning: Reasoning, { target, capabilities }: Scope): string | undefined {
-  // Models known not to think answer 400 to the field.
-  if (capabilities.reasoningStyle === 'none' && capabilities.reasoningField === 'none') return undefined
+function operatorsEffort(reasoning: Reasoning, { target }: Scope): string | undefined {
   const budget = reasoning.budgetTokens
-  if (target.thinkingMap.length === 0 || budget === undefined || reasoning.effort !== undefined)
-    return undefined
-  if (isOff(reasoning)) return undefined
-  const reached = target.thinkingMap.filter((step) => step.budget <= budget)
-  return reached.reduce((best, step) => (step.budget >= best.budget ? step : best), {
-    budget: -1,
-    effort: 'low',
-  }).effort
+  if (budget === undefined || reasoning.effort !== undefined) return undefined
+  return isOff(reasoning) ? undefined : mappedEffort(budget, target.thinkingMap)
 }
 
 type StyleEncoder = (body: JsonObject, reasoning: Reasoning, scope: Scope) => void
@@ -91,12 +81,15 @@ function toggleOf(reasoning: Reasoning, { capabilities, losses }: Scope): 'enabl
 function effortOf(reasoning: Reasoning, scope: Scope): Effort | undefined {
   const { capabilities, losses, request } = scope
   if (isOff(reasoning)) return lowestEffort(scope)
-  const wanted = reasoning.effort ?? effortOfBudget(reasoning.budgetTokens, request.maxOutputTokens)
+  const { budgetTokens } = reasoning
+  const wanted =
+    reasoning.effort ??
+    (budgetTokens === undefined ? undefined : effortOfBudget(budgetTokens, request.maxOutputTokens))
   if (reasoning.mode === 'between-tools')
     losses.approximate('reasoning', 'the model thinks whenever it likes')
-  if (wanted !== undefined) return nearestEffort(wanted, scope)
+  if (wanted !== undefined) return fitEffort(wanted, scope)
   const isSwitchedOn = reasoning.mode === 'enabled' && !capabilities.reasoningByDefault
-  return isSwitchedOn ? nearestEffort('medium', scope) : undefined
+  return isSwitchedOn ? fitEffort('medium', scope) : undefined
 }
 
 function lowestEffort({ capabilities, losses }: Scope): Effort | undefined {
@@ -106,39 +99,13 @@ function lowestEffort({ capabilities, losses }: Scope): Effort | undefined {
   return capabilities.efforts[0]
 }
 
-/** The level itself or its neighbour: upwards from the lower half of the ladder, downwards from the upper. */
-function nearestEffort(wanted: Effort, { capabilities, losses }: Scope): Effort | undefined {
-  const { efforts } = capabilities
-  if (efforts.includes(wanted)) return wanted
-  const place = ladder.indexOf(wanted)
-  const offered = ladder.filter((level) => level !== 'none' && efforts.includes(level))
-  const below = offered.findLast((level) => ladder.indexOf(level) < place)
-  const above = offered.find((level) => ladder.indexOf(level) > place)
-  const chosen = place <= ladder.indexOf('medium') ? (above ?? below) : (below ?? above)
-  if (chosen) losses.approximate('reasoning.effort', `the model takes ${chosen} in place of ${wanted}`)
-  else losses.drop('reasoning.effort', 'the model has no levels of effort')
-  return chosen
-}
-
-/** Shares of the output bound up to which a budget counts as this level (protocol.md §2.8.1). */
-const shares: readonly [number, Effort][] = [
-  [0.15, 'low'],
-  [0.45, 'medium'],
-  [0.8, 'high'],
-]
-/** Budgets in tokens where no bound says of how much they are a share: the steps of protocol.md §2.8.1. */
-const budgets: readonly [number, Effort][] = [
-  [2048, 'low'],
-  [8192, 'medium'],
-  [24577, 'high'],
-]
-const SMALLEST_BUDGET = 1024
-
-function effortOfBudget(budget: number | undefined, bound: number | undefined): Effort | undefined {
-  if (budget === undefined) return undefined
-  const [size, table] = bound === undefined ? [budget, budgets] : [budget / bound, shares]
-  const level = table.find(([limit]) => size < limit)?.[1] ?? 'xhigh'
-  return level === 'low' && budget < SMALLEST_BUDGET ? 'minimal' : level
+/** The level or its neighbour, with a report. */
+function fitEffort(wanted: Effort, { capabilities, losses }: Scope): Effort | undefined {
+  const fit = nearestEffort(wanted, capabilities.efforts)
+  if (fit === undefined) losses.drop('reasoning.effort', 'the model has no levels of effort')
+  else if (fit !== wanted)
+    losses.approximate('reasoning.effort', `the model takes ${fit} in place of ${wanted}`)
+  return fit
 }
 
 /** `reasoning: {effort | max_tokens, enabled, exclude, summary}` (protocol.md §5.2). */
@@ -163,7 +130,7 @@ function objectAmount(reasoning: Reasoning, scope: Scope): JsonObject {
   if (isOff(reasoning)) return objectOff(reasoning, capabilities)
   const enabled = reasoning.mode === undefined ? undefined : true
   if (reasoning.effort !== undefined) {
-    const effort = capabilities.efforts.length > 0 ? nearestEffort(reasoning.effort, scope) : reasoning.effort
+    const effort = capabilities.efforts.length > 0 ? fitEffort(reasoning.effort, scope) : reasoning.effort
     return { enabled, effort }
   }
   return { enabled, max_tokens: reasoning.budgetTokens }

@@ -1,6 +1,7 @@
 import { Losses } from '../../model/dropped.ts'
 import { invalid } from '../../model/error.ts'
 import { type JsonObject, rest } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
 import { foreignFields } from '../../model/origin.ts'
 import {
   asString,
@@ -19,7 +20,6 @@ import type { EncodedRequest, UpstreamTarget } from '../dialect.ts'
 import { markFor, readMark } from './cache.ts'
 import { giveBack, keep, type NoteName, noteOf } from './extensions.ts'
 import { encodeFormat } from './format-encode.ts'
-import { defined } from './loose.ts'
 import { decodeMessages } from './messages-decode.ts'
 import { encodeMessages } from './messages-encode.ts'
 import { decodeReasoning } from './reasoning-decode.ts'

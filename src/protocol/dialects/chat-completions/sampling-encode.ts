@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../model/json.ts'
-import type { ChatRequest, Reasoning } from '../../model/request.ts'
+import { willThink } from '../../model/reasoning.ts'
+import type { ChatRequest } from '../../model/request.ts'
 import type { Scope } from './scope.ts'
 
 /** Sampling and limits (protocol.md §2.7): what the upstream does not take is reported, defaults are left unsaid. */
@@ -25,7 +26,7 @@ function encodeTemperature(body: JsonObject, { request, capabilities, losses }: 
   const { sampling, maxTemperature } = capabilities
   const { temperature, topP } = request
   const isSilent =
-    sampling === 'none' || (sampling === 'not-while-thinking' && isThinking(request, capabilities))
+    sampling === 'none' || (sampling === 'not-while-thinking' && willThink(request.reasoning, capabilities))
   if (temperature !== undefined && !isSilent) {
     if (temperature > maxTemperature)
       losses.approximate('temperature', `the upstream takes at most ${maxTemperature}`)
@@ -38,17 +39,6 @@ function encodeTemperature(body: JsonObject, { request, capabilities, losses }: 
   } else if (sampling === 'one-of' && temperature !== undefined) {
     if (topP !== DEFAULT) losses.drop('topP', 'the model takes temperature or top_p, not both')
   } else body['top_p'] = topP
-}
-
-/** Whether the model will think, as far as the request and its own default say. */
-export function isThinking({ reasoning }: ChatRequest, capabilities: Scope['capabilities']): boolean {
-  if (reasoning === undefined) return capabilities.reasoningByDefault
-  if (isOff(reasoning)) return !capabilities.reasoningOff
-  return true
-}
-
-export function isOff(reasoning: Reasoning): boolean {
-  return reasoning.mode === 'disabled' || reasoning.effort === 'none'
 }
 
 function encodeStop(body: JsonObject, { request, capabilities, losses }: Scope): void {

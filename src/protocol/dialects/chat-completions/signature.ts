@@ -1,7 +1,7 @@
 import { unwrapOpaque, wrapOpaque } from '../../model/envelope.ts'
 import { type JsonObject, rest } from '../../model/json.ts'
+import { objectOf } from '../../model/loose.ts'
 import type { Opaque } from '../../model/origin.ts'
-import { objectOf } from './loose.ts'
 import { DIALECT, SIGNATURE_PATH } from './wire.ts'
 
 const { container, vendor, member } = SIGNATURE_PATH

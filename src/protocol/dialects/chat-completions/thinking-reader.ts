@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../model/json.ts'
+import { defined, objectsOf, textOf } from '../../model/loose.ts'
 import type { DecodeContext } from '../dialect.ts'
 import type { Events } from './events.ts'
-import { defined, objectsOf, textOf } from './loose.ts'
 import { nativeOpaque, textMember } from './reasoning-details.ts'
 
 interface Open {

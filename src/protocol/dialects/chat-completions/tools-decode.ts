@@ -1,5 +1,6 @@
 import { invalid } from '../../model/error.ts'
 import { type Json, type JsonObject, rest } from '../../model/json.ts'
+import { defined } from '../../model/loose.ts'
 import {
   asObject,
   at,
@@ -14,7 +15,6 @@ import {
 import type { ChatRequest, CustomTool, FunctionTool, Tool, ToolChoice } from '../../model/request.ts'
 import { readMark } from './cache.ts'
 import { keep } from './extensions.ts'
-import { defined } from './loose.ts'
 import { customToolFields, DIALECT, functionToolFields, toolFields } from './wire.ts'
 
 type ToolSettings = Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls'>

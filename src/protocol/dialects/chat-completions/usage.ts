@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../model/json.ts'
+import { countOf, defined, objectOf } from '../../model/loose.ts'
 import type { Usage } from '../../model/usage.ts'
-import { defined, numberOf, objectOf } from './loose.ts'
 import { DIALECT } from './wire.ts'
 
 /**
@@ -12,13 +12,13 @@ export function decodeUsage(wire: JsonObject): Usage {
   const completion = objectOf(wire['completion_tokens_details']) ?? {}
   const searches = objectOf(wire['server_tool_use']) ?? {}
   return defined({
-    inputTokens: numberOf(wire['prompt_tokens']),
-    cacheReadTokens: firstNumber(prompt['cached_tokens'], ...cacheReads.map((key) => wire[key])),
-    cacheWriteTokens: firstNumber(prompt['cache_write_tokens'], wire['cache_creation_input_tokens']),
-    ...produced(wire, firstNumber(completion['reasoning_tokens'], wire['reasoning_tokens'])),
-    inputAudioTokens: numberOf(prompt['audio_tokens']),
-    outputAudioTokens: numberOf(completion['audio_tokens']),
-    webSearches: numberOf(searches['web_search_requests']),
+    inputTokens: countOf(wire['prompt_tokens']),
+    cacheReadTokens: firstCount(prompt['cached_tokens'], ...cacheReads.map((key) => wire[key])),
+    cacheWriteTokens: firstCount(prompt['cache_write_tokens'], wire['cache_creation_input_tokens']),
+    ...produced(wire, firstCount(completion['reasoning_tokens'], wire['reasoning_tokens'])),
+    inputAudioTokens: countOf(prompt['audio_tokens']),
+    outputAudioTokens: countOf(completion['audio_tokens']),
+    webSearches: countOf(searches['web_search_requests']),
     raw: { dialect: DIALECT, value: wire },
   } satisfies Usage)
 }
@@ -26,10 +26,10 @@ export function decodeUsage(wire: JsonObject): Usage {
 /** Other names for the cached part of the prompt, of servers that do not nest it (§1.5). */
 const cacheReads = ['cached_tokens', 'prompt_cache_hit_tokens', 'num_cached_tokens']
 
-function firstNumber(...values: Parameters<typeof numberOf>[0][]): number | undefined {
+function firstCount(...values: Parameters<typeof countOf>[0][]): number | undefined {
   for (const value of values) {
-    const number = numberOf(value)
-    if (number !== undefined) return number
+    const count = countOf(value)
+    if (count !== undefined) return count
   }
   return undefined
 }
@@ -42,9 +42,9 @@ function produced(
   wire: JsonObject,
   reasoning: number | undefined,
 ): Pick<Usage, 'outputTokens' | 'reasoningTokens'> {
-  const prompt = numberOf(wire['prompt_tokens'])
-  const completion = numberOf(wire['completion_tokens'])
-  const total = numberOf(wire['total_tokens'])
+  const prompt = countOf(wire['prompt_tokens'])
+  const completion = countOf(wire['completion_tokens'])
+  const total = countOf(wire['total_tokens'])
   const told = { outputTokens: completion, reasoningTokens: reasoning }
   if (prompt === undefined || completion === undefined || total === undefined) return told
   const surplus = total - prompt - completion

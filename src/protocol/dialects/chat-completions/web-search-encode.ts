@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from '../../model/json.ts'
+import { defined, textOf } from '../../model/loose.ts'
 import { at } from '../../model/read.ts'
 import type { ProviderTool } from '../../model/request.ts'
-import { defined, textOf } from './loose.ts'
 import type { Scope } from './scope.ts'
 import { DIALECT } from './wire.ts'
 

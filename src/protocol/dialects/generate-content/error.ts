@@ -1,5 +1,7 @@
 import { type ErrorKind, GatewayError, kindOfUpstreamStatus } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, parseJson } from '../../model/json.ts'
+import { objectsOf } from '../../model/loose.ts'
+import { duration, retryAfter } from '../../model/retry-after.ts'
 
 /** google.rpc.Code names (protocol.md §1.4). Codes decide before HTTP statuses, prose only where no code helps. */
 const kindByStatus: ReadonlyMap<string, ErrorKind> = new Map<string, ErrorKind>(
@@ -43,21 +45,16 @@ export function decodeError(
   body: string,
   headers: (name: string) => string | null,
 ): GatewayError {
-  return errorOf(parseJson(body), status, body, numeric(headers('retry-after')))
+  return errorOf(parseJson(body), status, body, retryAfter(headers))
 }
 
 /** The error a body or a stream event holds. `status` is the HTTP status, or 0 to take the error's own code. */
-export function errorOf(
-  parsed: Json | undefined,
-  status: number,
-  body: string,
-  retryAfter?: number,
-): GatewayError {
+export function errorOf(parsed: Json | undefined, status: number, body: string, told?: number): GatewayError {
   const error = errorObject(parsed)
   const httpStatus = status || numberOf(error['code']) || 500
   const message = typeof error['message'] === 'string' ? error['message'] : ''
-  const details = listOfObjects(error['details'])
-  const retryAfterSeconds = retryAfter ?? retryDelay(details)
+  const details = objectsOf(error['details'])
+  const retryAfterSeconds = told ?? retryDelay(details)
   return new GatewayError(
     kindOf(error, details, message, httpStatus),
     message === '' ? `the upstream answered with HTTP ${httpStatus} and no readable error` : message,
@@ -87,20 +84,12 @@ function kindOf(error: JsonObject, details: JsonObject[], message: string, statu
 /** `RetryInfo.retryDelay`: a duration such as `13s` or `0.5s`, in seconds. */
 function retryDelay(details: JsonObject[]): number | undefined {
   for (const { retryDelay: delay } of details) {
-    const seconds = typeof delay === 'string' ? /^(\d+(?:\.\d+)?)s$/.exec(delay)?.[1] : undefined
-    if (seconds !== undefined) return Number(seconds)
+    const seconds = typeof delay === 'string' ? duration(delay) : undefined
+    if (seconds !== undefined) return seconds
   }
   return undefined
 }
 
-function numeric(header: string | null): number | undefined {
-  return header !== null && /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) : undefined
-}
-
 function numberOf(value: Json | undefined): number {
   return typeof value === 'number' && value >= 400 && value < 600 ? value : 0
-}
-
-function listOfObjects(value: Json | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : []
 }

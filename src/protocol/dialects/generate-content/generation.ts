@@ -1,7 +1,8 @@
 import { isObject, type JsonObject } from '../../model/json.ts'
+import { willThink } from '../../model/reasoning.ts'
 import type { ChatRequest } from '../../model/request.ts'
 import type { Encoding } from './encoding.ts'
-import { thinkingConfig, thinks } from './thinking.ts'
+import { thinkingConfig } from './thinking.ts'
 import { cleanedSchema } from './tools.ts'
 
 /** `generationConfig`; undefined when nothing is set. Presence decides, never truth: 0 is a value (pitfall 72). */
@@ -40,7 +41,7 @@ function sampling(request: ChatRequest, { capabilities, losses }: Encoding): Jso
   const { temperature, topP, topK } = request
   const forbidden =
     capabilities.sampling === 'none' ||
-    (capabilities.sampling === 'not-while-thinking' && thinks(request, capabilities))
+    (capabilities.sampling === 'not-while-thinking' && willThink(request.reasoning, capabilities))
   const oneOf = capabilities.sampling === 'one-of' && temperature !== undefined
   const fields: JsonObject = {}
   const take = (member: 'temperature' | 'topP' | 'topK', value: number | undefined, legal: boolean) => {

@@ -1,10 +1,7 @@
-import type { Capabilities } from '../../model/capabilities.ts'
 import type { JsonObject } from '../../model/json.ts'
+import { isOff, levelOfBudget, nearestEffort } from '../../model/reasoning.ts'
 import type { ChatRequest, Effort, Reasoning } from '../../model/request.ts'
 import type { Encoding } from './encoding.ts'
-
-/** Lowest first. */
-const ladder: readonly Effort[] = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
 
 /** Effort → tokens (protocol.md §2.8.1), clamped to the model's range; the highest two take all of it. */
 const budgetOf: Readonly<Record<Effort, number>> = {
@@ -38,16 +35,6 @@ export function thinkingConfig(request: ChatRequest, encoding: Encoding): JsonOb
   return { ...amount, ...(silent ? {} : { includeThoughts: true }) }
 }
 
-/** True when the request's thinking is on, said or by default. */
-export function thinks({ reasoning }: ChatRequest, capabilities: Capabilities): boolean {
-  if (capabilities.reasoningStyle === 'none') return false
-  return reasoning ? !isOff(reasoning) : capabilities.reasoningByDefault
-}
-
-function isOff({ mode, effort, budgetTokens }: Reasoning): boolean {
-  return mode === 'disabled' || effort === 'none' || budgetTokens === 0
-}
-
 function budgetConfig(reasoning: Reasoning, { capabilities, losses }: Encoding): JsonObject {
   const { min, max } = capabilities.budget ?? { min: 0, max: 32768 }
   if (isOff(reasoning)) {
@@ -70,12 +57,10 @@ function budgetConfig(reasoning: Reasoning, { capabilities, losses }: Encoding):
 }
 
 function levelConfig(reasoning: Reasoning, request: ChatRequest, encoding: Encoding): JsonObject {
-  const { efforts } = encoding.capabilities
-  const levels = ladder.filter((effort) => effort !== 'none' && efforts.includes(effort))
   const wanted = wantedEffort(reasoning, request, encoding)
-  if (wanted === undefined || levels.length === 0) return {}
-  const fitting = levels.filter((level) => ladder.indexOf(level) <= ladder.indexOf(wanted))
-  const level = fitting[fitting.length - 1] ?? levels[0]
+  if (wanted === undefined) return {}
+  const levels = encoding.capabilities.efforts.filter((effort) => effort !== 'none')
+  const level = nearestEffort(wanted, levels)
   if (level === undefined) return {}
   if (level !== wanted)
     encoding.losses.approximate('reasoning', `the model has no thinking level ${wanted}: ${level} was set`)
@@ -87,21 +72,7 @@ function wantedEffort(reasoning: Reasoning, request: ChatRequest, encoding: Enco
   if (isOff(reasoning)) return 'none'
   const { effort, budgetTokens } = reasoning
   if (effort !== undefined || budgetTokens === undefined || budgetTokens < 0) return effort
-  const found =
-    encoding.target.thinkingMap.length > 0 ? mapped(budgetTokens, encoding) : ratio(budgetTokens, request)
+  const found = levelOfBudget(budgetTokens, request.maxOutputTokens, encoding.target.thinkingMap)
   encoding.losses.approximate('reasoning.budgetTokens', `the model takes levels: the budget became ${found}`)
   return found
-}
-
-function mapped(budget: number, { target }: Encoding): Effort {
-  const reached = target.thinkingMap.filter((row) => row.budget <= budget).sort((a, b) => b.budget - a.budget)
-  return ladder.find((effort) => effort === reached[0]?.effort) ?? 'low'
-}
-
-function ratio(budget: number, { maxOutputTokens }: ChatRequest): Effort {
-  if (maxOutputTokens === undefined || maxOutputTokens <= 0)
-    return budget >= budgetOf.high ? 'high' : budget >= budgetOf.medium ? 'medium' : 'low'
-  const share = budget / maxOutputTokens
-  if (share < 0.15) return budget < 1024 ? 'minimal' : 'low'
-  return share < 0.45 ? 'medium' : share < 0.8 ? 'high' : 'xhigh'
 }

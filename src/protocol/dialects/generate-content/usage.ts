@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../../model/json.ts'
+import { countOf } from '../../model/loose.ts'
 import type { Usage } from '../../model/usage.ts'
 
 /**
@@ -7,15 +8,16 @@ import type { Usage } from '../../model/usage.ts'
  */
 export function decodeUsage(wire: JsonObject): Usage {
   const usage: Usage = { raw: { dialect: 'generate-content', value: wire } }
-  const prompt = count(wire['promptTokenCount'])
-  const toolUse = count(wire['toolUsePromptTokenCount'])
-  const thoughts = count(wire['thoughtsTokenCount'])
+  const prompt = countOf(wire['promptTokenCount'])
+  const toolUse = countOf(wire['toolUsePromptTokenCount'])
+  const thoughts = countOf(wire['thoughtsTokenCount'])
   const input = sum(prompt, toolUse)
   const output =
-    sum(count(wire['candidatesTokenCount']), thoughts) ?? difference(count(wire['totalTokenCount']), input)
+    sum(countOf(wire['candidatesTokenCount']), thoughts) ??
+    difference(countOf(wire['totalTokenCount']), input)
   const members = {
     inputTokens: input,
-    cacheReadTokens: count(wire['cachedContentTokenCount']),
+    cacheReadTokens: countOf(wire['cachedContentTokenCount']),
     outputTokens: output,
     reasoningTokens: thoughts,
     inputAudioTokens: audioTokens(wire['promptTokensDetails']),
@@ -24,12 +26,6 @@ export function decodeUsage(wire: JsonObject): Usage {
   for (const [name, value] of Object.entries(members))
     if (value !== undefined) usage[name as keyof typeof members] = value
   return usage
-}
-
-function count(value: Json | undefined): number | undefined {
-  if (typeof value !== 'number' && typeof value !== 'string') return undefined
-  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value)
-  return Number.isFinite(number) ? Math.max(0, number) : undefined
 }
 
 function sum(first: number | undefined, second: number | undefined): number | undefined {
@@ -44,5 +40,5 @@ function difference(total: number | undefined, part: number | undefined): number
 function audioTokens(details: Json | undefined): number | undefined {
   if (!Array.isArray(details)) return undefined
   const audio = details.find((entry) => isObject(entry) && entry['modality'] === 'AUDIO')
-  return isObject(audio) ? count(audio['tokenCount']) : undefined
+  return isObject(audio) ? countOf(audio['tokenCount']) : undefined
 }

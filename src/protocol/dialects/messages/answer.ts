@@ -5,6 +5,7 @@ import { GatewayError } from '../../model/error.ts'
 import type { AnswerEvent } from '../../model/event.ts'
 import { expand } from '../../model/expand.ts'
 import { isObject, type Json, type JsonObject, rest } from '../../model/json.ts'
+import { textOf } from '../../model/loose.ts'
 import { at } from '../../model/read.ts'
 import type { AnswerContext, DecodeContext, EncodedAnswer } from '../dialect.ts'
 import { AnswerParts } from './answer-parts.ts'
@@ -20,7 +21,7 @@ import {
 import { errorOfBody } from './error.ts'
 import { decodeFinish, encodeFinish } from './finish.ts'
 import { decodeUsage, encodeUsage } from './usage.ts'
-import { answerKeys, DIALECT, EVENTS, JSON_TOOL, own, serverCallTypes, text } from './wire.ts'
+import { answerKeys, DIALECT, EVENTS, JSON_TOOL, own, serverCallTypes } from './wire.ts'
 
 /** A whole answer. Bare messages without id or usage are taken too (protocol.md §5.1). */
 export function decodeAnswer(body: JsonObject, context: DecodeContext): AnswerEvent[] {
@@ -70,7 +71,7 @@ const decoders: ReadonlyMap<Json | undefined, BlockDecoder> = new Map<string, Bl
 export function decodeBlock(wire: JsonObject, context: DecodeContext): Block {
   const decoder = decoders.get(wire.type)
   if (decoder) return decoder(wire, context)
-  return serverCallTypes.has(text(wire.type)) ? serverCall(wire) : unknownBlock(wire)
+  return serverCallTypes.has(textOf(wire.type)) ? serverCall(wire) : unknownBlock(wire)
 }
 
 function decodeToolUse(wire: JsonObject, context: DecodeContext): Block {

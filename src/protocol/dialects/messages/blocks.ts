@@ -8,12 +8,13 @@ import type {
 } from '../../model/block.ts'
 import { unwrapOpaque } from '../../model/envelope.ts'
 import { isObject, type Json, type JsonObject, rest } from '../../model/json.ts'
+import { textOf } from '../../model/loose.ts'
 import { type Extensions, extensionsOf, type Opaque } from '../../model/origin.ts'
-import { blockKeys, DIALECT, text } from './wire.ts'
+import { blockKeys, DIALECT } from './wire.ts'
 
 /** Wire blocks as model blocks, tolerantly: what requests and answers have in common. Checks are the caller's. */
 export function textBlock(wire: JsonObject): TextBlock {
-  const block: TextBlock = { type: 'text', text: text(wire.text), ...kept(wire, blockKeys.text) }
+  const block: TextBlock = { type: 'text', text: textOf(wire.text), ...kept(wire, blockKeys.text) }
   if (Array.isArray(wire.citations)) block.citations = wire.citations.filter(isObject).map(citation)
   else if (wire.citations === null)
     block.extensions = { messages: { ...block.extensions?.messages, citations: null } }
@@ -36,10 +37,10 @@ export function citation(wire: JsonObject): Citation {
 export function thinkingBlock(wire: JsonObject, maker?: string): ThinkingBlock {
   const block: ThinkingBlock = {
     type: 'thinking',
-    text: text(wire.thinking),
+    text: textOf(wire.thinking),
     ...kept(wire, blockKeys.thinking),
   }
-  const opaque = opaqueList(text(wire.signature), 'signature', maker)
+  const opaque = opaqueList(textOf(wire.signature), 'signature', maker)
   if (opaque.length > 0) block.opaque = opaque
   return block
 }
@@ -51,7 +52,7 @@ export function redactedBlock(wire: JsonObject, maker?: string): ThinkingBlock {
     redacted: true,
     ...kept(wire, blockKeys.redacted),
   }
-  const opaque = opaqueList(text(wire.data), 'redacted', maker)
+  const opaque = opaqueList(textOf(wire.data), 'redacted', maker)
   if (opaque.length > 0) block.opaque = opaque
   return block
 }
@@ -69,8 +70,8 @@ export function opaqueList(value: string, kind: 'signature' | 'redacted', maker?
 export function toolCall(wire: JsonObject): ToolCallBlock {
   return {
     type: 'tool-call',
-    id: text(wire.id),
-    name: text(wire.name),
+    id: textOf(wire.id),
+    name: textOf(wire.name),
     kind: 'function',
     arguments: inputText(wire.input),
     ...kept(wire, blockKeys.toolUse),
@@ -81,8 +82,8 @@ export function toolCall(wire: JsonObject): ToolCallBlock {
 export function serverCall(wire: JsonObject): ToolCallBlock {
   return {
     type: 'tool-call',
-    id: text(wire.id),
-    name: text(wire.name),
+    id: textOf(wire.id),
+    name: textOf(wire.name),
     kind: 'server',
     arguments: inputText(wire.input),
     ...kept(wire, blockKeys.serverCall),
@@ -105,7 +106,7 @@ export function wholeWire(block: UnknownBlock): JsonObject {
     for (const [key, value] of Object.entries(delta)) {
       const earlier = whole[key]
       if (key === 'type') continue
-      if (key === 'partial_json') partial += text(value)
+      if (key === 'partial_json') partial += textOf(value)
       else if (key === 'citation')
         whole.citations = [...(Array.isArray(whole.citations) ? whole.citations : []), value as Json]
       else if (typeof value === 'string' && typeof earlier === 'string') whole[key] = earlier + value

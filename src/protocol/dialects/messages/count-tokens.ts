@@ -1,9 +1,9 @@
 import { type JsonObject, rest } from '../../model/json.ts'
+import { countOf } from '../../model/loose.ts'
 import type { ChatRequest } from '../../model/request.ts'
 import type { EncodedRequest, UpstreamTarget } from '../dialect.ts'
 import { decodeRequest } from './request.ts'
 import { encodeRequest } from './request-encode.ts'
-import { count } from './wire.ts'
 
 /** `POST /v1/messages/count_tokens`: the same body as a message, of which only the prompt matters. */
 export function decodeCountRequest(body: JsonObject): ChatRequest {
@@ -30,5 +30,5 @@ export function encodeCount(request: ChatRequest, target: UpstreamTarget): Encod
 
 /** The number in an upstream's answer; undefined when it is not such an answer. */
 export function decodeCount(body: JsonObject): number | undefined {
-  return count(body.input_tokens)
+  return countOf(body.input_tokens)
 }

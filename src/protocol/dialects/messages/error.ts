@@ -1,6 +1,8 @@
 import { type ErrorKind, errorKinds, GatewayError, kindOfUpstreamStatus } from '../../model/error.ts'
 import { isObject, type Json, type JsonObject, parseJson } from '../../model/json.ts'
-import { DIALECT, text } from './wire.ts'
+import { textOf } from '../../model/loose.ts'
+import { retryAfter } from '../../model/retry-after.ts'
+import { DIALECT } from './wire.ts'
 
 /** What an `error.type` means; `status` is what it comes with when it stands in a stream (protocol.md §1.3, §5.1). */
 interface Meaning {
@@ -86,9 +88,9 @@ function agreedKind(meaning: Meaning | undefined, status: number): ErrorKind {
 
 function meaningOf(error: JsonObject): Meaning | undefined {
   return (
-    meanings.get(text(error.type)) ??
-    meanings.get(text(innerMessage(error).type)) ??
-    meanings.get(text(error.status))
+    meanings.get(textOf(error.type)) ??
+    meanings.get(textOf(innerMessage(error).type)) ??
+    meanings.get(textOf(error.status))
   )
 }
 
@@ -114,7 +116,7 @@ function numericCode(error: JsonObject): number | undefined {
 function refine(kind: ErrorKind, error: JsonObject, message: string): ErrorKind {
   if (kind === 'invalid_request' && TOO_LONG.test(message)) return 'context_too_long'
   if (kind === 'not_found' && /^(publisher )?model\b/i.test(message)) return 'model_not_found'
-  const code = isObject(error.details) ? text(error.details.error_code) : ''
+  const code = isObject(error.details) ? textOf(error.details.error_code) : ''
   return kind === 'rate_limited' && spent.has(code) ? 'quota_exhausted' : kind
 }
 
@@ -122,15 +124,4 @@ function refine(kind: ErrorKind, error: JsonObject, message: string): ErrorKind 
 function shownStatus(kind: ErrorKind, status: number): { status?: number } {
   const clients = errorKinds[kind].status < 500 && status >= 400 && status < 500
   return clients || status === 529 ? { status } : {}
-}
-
-function retryAfter(headers: (name: string) => string | null): number | undefined {
-  const milliseconds = number(headers('retry-after-ms'))
-  return milliseconds === undefined ? number(headers('retry-after')) : milliseconds / 1000
-}
-
-function number(value: string | null): number | undefined {
-  if (value === null || value.trim() === '') return undefined
-  const parsed = Number(value)
-  return Number.isFinite(parsed) && parsed >= 0 ? parsed : undefined
 }

@@ -108,7 +108,7 @@ function documentSource(
 
 /** The upstream reads no documents: the text of one may be given as text when the policy says so. */
 function unreadable(block: MediaBlock, path: string, { losses, target }: EncodeContext): JsonObject[] {
-  const text = target.documentPolicy === 'text' ? textOf(block) : undefined
+  const text = target.documentPolicy === 'text' ? textBehind(block) : undefined
   if (text === undefined) {
     losses.refuse(path, 'the upstream model reads no documents')
     return []
@@ -118,7 +118,7 @@ function unreadable(block: MediaBlock, path: string, { losses, target }: EncodeC
   return [{ type: 'text', text: title === undefined ? text : `${title}\n\n${text}` }]
 }
 
-function textOf({ source }: MediaBlock): string | undefined {
+function textBehind({ source }: MediaBlock): string | undefined {
   if (source.type === 'text') return source.text
   if (source.type === 'base64' && isTextType(typeOf(source))) return textOfBase64(source.data)
   if (source.type !== 'blocks') return undefined

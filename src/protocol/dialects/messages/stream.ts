@@ -2,6 +2,7 @@ import type { Block } from '../../model/block.ts'
 import { GatewayError } from '../../model/error.ts'
 import type { AnswerEvent, Delta } from '../../model/event.ts'
 import { isObject, type Json, type JsonObject, parseJson, rest } from '../../model/json.ts'
+import { countOf, textOf } from '../../model/loose.ts'
 import type { Frame, Machine } from '../../model/machine.ts'
 import type { DecodeContext } from '../dialect.ts'
 import { decodeBlock } from './answer.ts'
@@ -9,7 +10,7 @@ import { citation, opaqueList } from './blocks.ts'
 import { errorOfBody } from './error.ts'
 import { decodeFinish } from './finish.ts'
 import { decodeUsage, laterUsage } from './usage.ts'
-import { answerKeys, count, EVENTS, JSON_TOOL, text } from './wire.ts'
+import { answerKeys, EVENTS, JSON_TOOL } from './wire.ts'
 
 /** A stream of this dialect as events (protocol.md §1.3 "Stream grammar"). */
 export function decodeStream(context: DecodeContext): Machine<Frame, AnswerEvent> {
@@ -34,7 +35,7 @@ type DeltaHandler = (decoder: MessagesDecoder, open: Open, delta: JsonObject) =>
 const handlers: ReadonlyMap<Json | undefined, Handler> = new Map<string, Handler>([
   ['content_block_delta', (decoder, wire) => decoder.blockDelta(wire)],
   ['content_block_start', (decoder, wire) => decoder.blockStart(wire)],
-  ['content_block_stop', (decoder, wire) => decoder.blockStop(count(wire.index) ?? -1)],
+  ['content_block_stop', (decoder, wire) => decoder.blockStop(countOf(wire.index) ?? -1)],
   ['message_start', (decoder, wire) => decoder.messageStart(wire)],
   ['message_delta', (decoder, wire) => decoder.messageDelta(wire)],
   ['message_stop', (decoder) => decoder.messageStop()],
@@ -43,10 +44,10 @@ const handlers: ReadonlyMap<Json | undefined, Handler> = new Map<string, Handler
 ])
 
 const deltas: ReadonlyMap<Json | undefined, DeltaHandler> = new Map<string, DeltaHandler>([
-  ['text_delta', (decoder, open, delta) => decoder.text(open, text(delta.text))],
-  ['thinking_delta', (decoder, open, delta) => decoder.text(open, text(delta.thinking))],
+  ['text_delta', (decoder, open, delta) => decoder.text(open, textOf(delta.text))],
+  ['thinking_delta', (decoder, open, delta) => decoder.text(open, textOf(delta.thinking))],
   ['input_json_delta', (decoder, open, delta) => decoder.input(open, delta)],
-  ['signature_delta', (decoder, open, delta) => decoder.signature(open, text(delta.signature))],
+  ['signature_delta', (decoder, open, delta) => decoder.signature(open, textOf(delta.signature))],
   ['citations_delta', (decoder, open, delta) => decoder.citation(open, delta)],
 ])
 
@@ -159,7 +160,7 @@ class MessagesDecoder implements Machine<Frame, AnswerEvent> {
 
   blockStart(wire: JsonObject): void {
     if (!this.#started) this.#start({})
-    const place = count(wire.index) ?? -1
+    const place = countOf(wire.index) ?? -1
     this.blockStop(place)
     this.#begin(place, isObject(wire.content_block) ? wire.content_block : {})
   }
@@ -191,7 +192,7 @@ class MessagesDecoder implements Machine<Frame, AnswerEvent> {
 
   blockDelta(wire: JsonObject): void {
     const delta = isObject(wire.delta) ? wire.delta : {}
-    const open = this.#open.get(count(wire.index) ?? -1) ?? this.#implied(wire, delta)
+    const open = this.#open.get(countOf(wire.index) ?? -1) ?? this.#implied(wire, delta)
     if (!open) return
     const handler = open.kind === 'unknown' ? undefined : deltas.get(delta.type)
     if (handler) handler(this, open, delta)
@@ -202,7 +203,7 @@ class MessagesDecoder implements Machine<Frame, AnswerEvent> {
     const block = impliedBlocks.get(delta.type)
     if (block) {
       if (!this.#started) this.#start({})
-      return this.#begin(count(wire.index) ?? -1, block)
+      return this.#begin(countOf(wire.index) ?? -1, block)
     }
     this.fail(
       new GatewayError(

@@ -1,9 +1,10 @@
 import type { JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
+import { levelOfBudget } from '../../model/reasoning.ts'
 import type { ChatRequest, Effort, Reasoning } from '../../model/request.ts'
 import { allowedBeta } from './betas.ts'
 import type { EncodeContext } from './context.ts'
-import { budgetOfEffort, effortOfBudget, fitEffort } from './effort.ts'
+import { budgetOfEffort, fitEffort } from './effort.ts'
 import { OWN_EFFORT } from './reasoning.ts'
 import { own } from './wire.ts'
 
@@ -102,7 +103,7 @@ function adaptive(request: ChatRequest, wish: Wish, visible: number, context: En
   const type = mode === 'between-tools' ? 'between_tools' : 'adaptive'
   const thinking = { type, ...displayOf(request), ...extrasOf(request, context) }
   const derived =
-    budgetTokens === undefined ? undefined : effortOfBudget(budgetTokens, visible, context.target.thinkingMap)
+    budgetTokens === undefined ? undefined : levelOfBudget(budgetTokens, visible, context.target.thinkingMap)
   if (budgetTokens !== undefined)
     context.losses.approximate(
       'reasoning.budgetTokens',

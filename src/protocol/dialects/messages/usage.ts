@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from '../../model/json.ts'
+import { countOf } from '../../model/loose.ts'
 import type { Usage } from '../../model/usage.ts'
-import { count, DIALECT } from './wire.ts'
+import { DIALECT } from './wire.ts'
 
 /**
  * Tokens as this wire counts them (protocol.md §2.13): `input_tokens` leaves out what came from or went to the
@@ -8,21 +9,21 @@ import { count, DIALECT } from './wire.ts'
  */
 export function decodeUsage(wire: JsonObject): Usage {
   const usage: Usage = { raw: { dialect: DIALECT, value: wire } }
-  const fresh = count(wire.input_tokens)
-  const read = count(wire.cache_read_input_tokens)
-  const write = count(wire.cache_creation_input_tokens)
+  const fresh = countOf(wire.input_tokens)
+  const read = countOf(wire.cache_read_input_tokens)
+  const write = countOf(wire.cache_creation_input_tokens)
   if (fresh !== undefined || read !== undefined || write !== undefined)
     usage.inputTokens = (fresh ?? 0) + (read ?? 0) + (write ?? 0)
   set(usage, 'cacheReadTokens', read)
   set(usage, 'cacheWriteTokens', write)
   const creation = isObject(wire.cache_creation) ? wire.cache_creation : {}
-  set(usage, 'cacheWrite5mTokens', count(creation.ephemeral_5m_input_tokens))
-  set(usage, 'cacheWrite1hTokens', count(creation.ephemeral_1h_input_tokens))
-  set(usage, 'outputTokens', count(wire.output_tokens))
+  set(usage, 'cacheWrite5mTokens', countOf(creation.ephemeral_5m_input_tokens))
+  set(usage, 'cacheWrite1hTokens', countOf(creation.ephemeral_1h_input_tokens))
+  set(usage, 'outputTokens', countOf(wire.output_tokens))
   const details = isObject(wire.output_tokens_details) ? wire.output_tokens_details : {}
-  set(usage, 'reasoningTokens', count(details.thinking_tokens))
+  set(usage, 'reasoningTokens', countOf(details.thinking_tokens))
   const tools = isObject(wire.server_tool_use) ? wire.server_tool_use : {}
-  set(usage, 'webSearches', count(tools.web_search_requests))
+  set(usage, 'webSearches', countOf(tools.web_search_requests))
   return usage
 }
 

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../model/json.ts'
+import type { JsonObject } from '../../model/json.ts'
 import type { Extensions } from '../../model/origin.ts'
 
 /**
@@ -80,12 +80,4 @@ export const EVENTS = 'xjp_events'
 /** The bag of this dialect, or an empty object. */
 export function own(extensions: Extensions | undefined): JsonObject {
   return extensions?.messages ?? {}
-}
-
-export function text(value: Json | undefined): string {
-  return typeof value === 'string' ? value : ''
-}
-
-export function count(value: Json | undefined): number | undefined {
-  return typeof value === 'number' && value >= 0 ? value : undefined
 }

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '../../model/json.ts'
+import { isObject, type Json, type JsonObject } from './json.ts'
 
 /** Tolerant readers for what upstreams send: a value of the wrong type is treated as absent (protocol.md §1.5). */
 export function textOf(value: Json | undefined): string {
@@ -11,6 +11,12 @@ export function numberOf(value: Json | undefined): number | undefined {
   if (typeof value !== 'string' || value.trim() === '') return undefined
   const parsed = Number(value)
   return Number.isFinite(parsed) ? parsed : undefined
+}
+
+/** A count of tokens or calls: a number that is not negative. */
+export function countOf(value: Json | undefined): number | undefined {
+  const number = numberOf(value)
+  return number === undefined ? undefined : Math.max(0, number)
 }
 
 export function objectOf(value: Json | undefined): JsonObject | undefined {
