@@ -215,7 +215,7 @@ async function make(front: Front, mistake: Mistake): Promise<Response> {
     method: mistake.method ?? 'POST',
     headers,
     // Bytes bring no content type of their own.
-    ...(hasBody ? { body: typeof body === 'string' ? new TextEncoder().encode(body) : body } : {}),
+    ...(hasBody ? { body: Buffer.from(body as string) } : {}),
   })
 }
 

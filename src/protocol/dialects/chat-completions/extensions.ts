@@ -39,12 +39,6 @@ export function noteOf(extensions: Extensions | undefined, name: NoteName): stri
   return typeof value === 'string' ? value : undefined
 }
 
-/** Whether there are wire fields (not only notes) to be given back. */
-export function hasFields(extensions: Extensions | undefined): boolean {
-  for (const key in extensions?.[DIALECT]) if (!key.startsWith(NOTE)) return true
-  return false
-}
-
 /** Puts the kept wire fields under those of `target`, which win; objects are merged member by member. */
 export function giveBack(target: JsonObject, extensions: Extensions | undefined): JsonObject {
   const bag = extensions?.[DIALECT]

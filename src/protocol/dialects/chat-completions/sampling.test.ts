@@ -177,8 +177,10 @@ describe('thinking (protocol.md §2.8.1)', () => {
     ['on', { mode: 'enabled' }, effort, { reasoning_effort: 'medium' }, []],
     ['on already', { mode: 'enabled' }, { ...effort, reasoningByDefault: true }, {}, []],
     ['as it likes', { mode: 'adaptive' }, effort, {}, []],
+    ['no budget', { budgetTokens: 0 }, effort, { reasoning_effort: 'none' }, []],
     ['a small budget', { budgetTokens: 500 }, effort, { reasoning_effort: 'minimal' }, []],
     ['a budget', { budgetTokens: 8000 }, effort, { reasoning_effort: 'medium' }, []],
+    ['the budget of a level', { budgetTokens: 8192 }, effort, { reasoning_effort: 'medium' }, []],
     ['a great budget', { budgetTokens: 60000 }, effort, { reasoning_effort: 'xhigh' }, []],
     [
       'object: level',

@@ -9,7 +9,7 @@ import { finishOf, isFailure } from './finish.ts'
 import { joinLogprobs, logprobsOf } from './logprobs.ts'
 import { decodePart, type PartSink } from './part.ts'
 import { PartialArguments } from './partial-arguments.ts'
-import type { WireCandidate, WireFunctionCall } from './wire.ts'
+import { DIALECT, type WireCandidate, type WireFunctionCall } from './wire.ts'
 
 const KNOWN = new Set(['content', 'finishReason', 'index'])
 const CALL_KNOWN = new Set(['id', 'name', 'args', 'partialArgs', 'willContinue'])
@@ -131,7 +131,7 @@ export class CandidateDecoder implements PartSink {
   }
 
   opaque(value: string): Opaque {
-    return { dialect: 'generate-content', kind: 'thought-signature', value, maker: this.#context.maker }
+    return { dialect: DIALECT, kind: 'thought-signature', value, maker: this.#context.maker }
   }
 
   #closeText(): void {
@@ -147,7 +147,7 @@ export class CandidateDecoder implements PartSink {
 
   #openText(type: 'text' | 'thinking', extra: JsonObject | undefined): OpenText {
     this.#endAll()
-    const extensions = extensionsOf('generate-content', extra)
+    const extensions = extensionsOf(DIALECT, extra)
     const index = this.#start({ type, text: '', ...(extensions ? { extensions } : {}) })
     const open: OpenText = { index, type, signed: false, text: '' }
     this.#text = open
@@ -176,7 +176,7 @@ export class CandidateDecoder implements PartSink {
     if (signature !== undefined) block.signature = this.opaque(signature)
     const unknown = rest(wire, CALL_KNOWN)
     const kept = unknown ? { ...extra, functionCall: unknown } : extra
-    const extensions = extensionsOf('generate-content', kept)
+    const extensions = extensionsOf(DIALECT, kept)
     if (extensions) block.extensions = extensions
     this.#call = { index: this.#start(block), id: given, arguments: new PartialArguments() }
     return this.#call

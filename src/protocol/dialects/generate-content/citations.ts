@@ -1,5 +1,6 @@
 import type { Citation } from '../../model/block.ts'
 import { isObject, type Json, type JsonObject } from '../../model/json.ts'
+import { DIALECT } from './wire.ts'
 
 /** The visible text of one block, to find a citation's place in. */
 export interface CitedText {
@@ -47,7 +48,7 @@ function groundedCitations(grounding: JsonObject | undefined, texts: readonly Ci
       const citation: Citation = { ...sourceOf(chunk), ...place.span }
       if (segment.text) citation.quote = segment.text
       citation.wire = {
-        dialect: 'generate-content',
+        dialect: DIALECT,
         value: {
           groundingChunk: chunk,
           segment: support['segment'],
@@ -78,7 +79,7 @@ function sourceCitations(sources: JsonObject | undefined, texts: readonly CitedT
   return entries.filter(isObject).map((entry) => {
     const place = locate(segmentOf(entry), texts)
     const citation: Citation = { ...linkOf(entry), ...place.span }
-    citation.wire = { dialect: 'generate-content', value: entry }
+    citation.wire = { dialect: DIALECT, value: entry }
     return { index: place.index, citation }
   })
 }

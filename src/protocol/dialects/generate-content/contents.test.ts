@@ -273,6 +273,18 @@ const rows: Row[] = [
     ],
   },
   {
+    what: 'arguments in a fence are read',
+    messages: [user(text('a')), assistant(call('1', 'f', '```json\n{"x":1,}\n```')), user(result('1'))],
+    contents: [
+      { role: 'user', parts: [{ text: 'a' }] },
+      {
+        role: 'model',
+        parts: [{ functionCall: { id: '1', name: 'f', args: { x: 1 } }, thoughtSignature: SENTINEL }],
+      },
+      { role: 'user', parts: [response('1', { output: 'ok' })] },
+    ],
+  },
+  {
     what: 'free-text calls, broken arguments, sanitised names',
     messages: [
       user(text('a')),

@@ -4,10 +4,11 @@ import { isObject, type JsonObject } from '../../model/json.ts'
 import { at } from '../../model/read.ts'
 import type { Message } from '../../model/request.ts'
 import { systemReminder } from '../../model/stand-in.ts'
-import { type Encoding, ownExtensions } from './encoding.ts'
+import type { Encoding } from './encoding.ts'
 import { mediaData, mediaModifiers } from './media.ts'
 import { wireToolName } from './names.ts'
 import type { PendingCall } from './tool-results.ts'
+import { DIALECT, own } from './wire.ts'
 
 /** One side's turn: consecutive messages of a role are one turn. */
 export interface Turn {
@@ -77,7 +78,7 @@ function blockParts(block: Block, path: string, role: Turn['role'], encoding: En
       const thoughtSignature = encoding.signature(block.signature, at(path, 'signature'))
       if (block.text === '' && thoughtSignature === undefined) return []
       const signed = thoughtSignature === undefined ? {} : { thoughtSignature }
-      return [{ text: block.text, ...signed, ...ownExtensions(block.extensions) }]
+      return [{ text: block.text, ...signed, ...own(block.extensions) }]
     }
     case 'media': {
       if (block.source.type === 'blocks') {
@@ -122,7 +123,7 @@ function unknownParts(
   role: Turn['role'],
   { losses }: Encoding,
 ): JsonObject[] {
-  if (block.dialect === 'generate-content') return [block.wire]
+  if (block.dialect === DIALECT) return [block.wire]
   if (role === 'user') losses.refuse(path, 'the upstream has no such kind of content')
   else losses.drop(path, 'content only its own provider can read')
   return []
@@ -136,7 +137,7 @@ function callParts(block: ToolCallBlock, path: string, turn: Turn, encoding: Enc
   const name = wireToolName(block.name)
   const idMade = block.idMade === true
   turn.calls.push({ id: block.id, name, idMade, path })
-  const { functionCall, ...modifiers } = ownExtensions(block.extensions)
+  const { functionCall, ...modifiers } = own(block.extensions)
   const id = encoding.capabilities.functionCallIds && !idMade ? { id: block.id } : {}
   const thoughtSignature = encoding.signature(block.signature, at(path, 'signature'))
   return [

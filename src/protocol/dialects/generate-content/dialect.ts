@@ -6,10 +6,11 @@ import { wireToolName } from './names.ts'
 import { encodeRequest } from './request.ts'
 import { decodeStream } from './stream.ts'
 import { decodeUsage } from './usage.ts'
+import { DIALECT } from './wire.ts'
 
 /** Gemini API and Vertex AI: `generateContent` and `streamGenerateContent?alt=sse` (protocol.md §1.4, §5.3). */
 export const generateContent: Dialect = {
-  name: 'generate-content',
+  name: DIALECT,
   upstream: {
     encodeRequest,
     decodeAnswer,

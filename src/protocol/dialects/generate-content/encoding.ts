@@ -1,7 +1,7 @@
 import { Losses } from '../../model/dropped.ts'
 import { isSendable } from '../../model/envelope.ts'
-import { isObject, type Json, type JsonObject } from '../../model/json.ts'
-import type { Extensions, Opaque } from '../../model/origin.ts'
+import { isObject, type Json } from '../../model/json.ts'
+import type { Opaque } from '../../model/origin.ts'
 import type { UpstreamTarget } from '../dialect.ts'
 
 /** What every part of one request's encoding shares. */
@@ -35,11 +35,6 @@ export class Encoding {
     const count = this.foreign.length === 1 ? '' : ` (and ${this.foreign.length - 1} more)`
     this.losses.drop(first, `thinking state of another model or provider cannot be sent here${count}`)
   }
-}
-
-/** Members a block brought from this wire, put back on its part. */
-export function ownExtensions(extensions: Extensions | undefined): JsonObject {
-  return extensions?.['generate-content'] ?? {}
 }
 
 /** True when the JSON holds the key at any depth. Explicit stack: the depth is the client's. */

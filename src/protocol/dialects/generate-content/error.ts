@@ -2,6 +2,7 @@ import { type ErrorKind, GatewayError, kindOfUpstreamStatus } from '../../model/
 import { isObject, type Json, type JsonObject, parseJson } from '../../model/json.ts'
 import { objectsOf } from '../../model/loose.ts'
 import { duration, retryAfter } from '../../model/retry-after.ts'
+import { DIALECT } from './wire.ts'
 
 /** google.rpc.Code names (protocol.md §1.4). Codes decide before HTTP statuses, prose only where no code helps. */
 const kindByStatus: ReadonlyMap<string, ErrorKind> = new Map<string, ErrorKind>(
@@ -59,7 +60,7 @@ export function errorOf(parsed: Json | undefined, status: number, body: string, 
     kindOf(error, details, message, httpStatus),
     message === '' ? `the upstream answered with HTTP ${httpStatus} and no readable error` : message,
     {
-      upstream: { dialect: 'generate-content', status: httpStatus, body },
+      upstream: { dialect: DIALECT, status: httpStatus, body },
       ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     },
   )

@@ -1,6 +1,7 @@
 import type { Finish } from '../../model/finish.ts'
 import { isObject, type JsonObject } from '../../model/json.ts'
 import { extensionsOf } from '../../model/origin.ts'
+import { DIALECT } from './wire.ts'
 
 type Outcome = Finish['reason'] | 'failed'
 
@@ -51,7 +52,7 @@ export function finishOf(end: CandidateEnd): Finish {
   const calls = end.called && (outcome === 'stop' || outcome === 'failed')
   const reason = calls ? 'tool-calls' : outcome === 'failed' ? 'other' : outcome
   const message = end.rest?.['finishMessage']
-  const extensions = extensionsOf('generate-content', end.rest)
+  const extensions = extensionsOf(DIALECT, end.rest)
   return {
     reason,
     raw: end.raw,

@@ -4,10 +4,11 @@ import type { ChatRequest } from '../../model/request.ts'
 import type { Encoding } from './encoding.ts'
 import { thinkingConfig } from './thinking.ts'
 import { cleanedSchema } from './tools.ts'
+import { own } from './wire.ts'
 
 /** `generationConfig`; undefined when nothing is set. Presence decides, never truth: 0 is a value (pitfall 72). */
 export function generationConfig(request: ChatRequest, encoding: Encoding): JsonObject | undefined {
-  const native = request.extensions?.['generate-content']?.['generationConfig']
+  const native = own(request.extensions)['generationConfig']
   const config: JsonObject = {
     ...(isObject(native) ? native : {}),
     ...limits(request, encoding),

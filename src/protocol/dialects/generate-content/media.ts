@@ -5,7 +5,8 @@ import { isDataUrl, parseDataUrl } from '../../model/data-url.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { mediaTypeOfName, normaliseMediaType, resolveMediaType } from '../../model/media-type.ts'
 import { at } from '../../model/read.ts'
-import { type Encoding, ownExtensions } from './encoding.ts'
+import type { Encoding } from './encoding.ts'
+import { DIALECT, own } from './wire.ts'
 
 /** Addresses the vendor reads itself, for every model (protocol.md §1.4 "fileUri accepts"). */
 const NATIVE_ADDRESS =
@@ -38,7 +39,7 @@ export function mediaData(block: MediaBlock, path: string, encoding: Encoding): 
   }
   if (source.type === 'base64') return inline(source.mediaType, source.data, path, encoding)
   if (source.type === 'url') return fromUrl(source.url, source.mediaType, block, path, encoding)
-  if (source.dialect !== 'generate-content') {
+  if (source.dialect !== DIALECT) {
     losses.refuse(path, 'the file lies in the file store of another provider: send its content instead')
     return undefined
   }
@@ -94,7 +95,7 @@ const resolutions: ReadonlyMap<string, string> = new Map<string, string>(
 
 /** Modifiers of the part: signature, resolution (newer models only: protocol.md §2.4), the piece of a video. */
 export function mediaModifiers(block: MediaBlock, path: string, encoding: Encoding): JsonObject {
-  const modifiers: JsonObject = { ...ownExtensions(block.extensions) }
+  const modifiers: JsonObject = { ...own(block.extensions) }
   const signature = encoding.signature(block.signature, at(path, 'signature'))
   if (signature !== undefined) modifiers['thoughtSignature'] = signature
   const level =

@@ -2,7 +2,7 @@ import type { Block, MediaBlock } from '../../model/block.ts'
 import { isObject, type JsonObject, rest } from '../../model/json.ts'
 import { mediaKind, normaliseMediaType, UNKNOWN_TYPE } from '../../model/media-type.ts'
 import { extensionsOf, type Opaque } from '../../model/origin.ts'
-import type { WireFunctionCall, WirePart } from './wire.ts'
+import { DIALECT, type WireFunctionCall, type WirePart } from './wire.ts'
 
 const TEXT_KNOWN = new Set(['text', 'thought', 'thoughtSignature'])
 const CALL_KNOWN = new Set(['functionCall', 'thoughtSignature'])
@@ -94,14 +94,14 @@ function decodeFile(part: WirePart, sink: PartSink): void {
 
 function decodeMedia(part: WirePart, sink: PartSink, extra: JsonObject | undefined, block: MediaBlock): void {
   const signature = signatureOf(part)
-  const extensions = extensionsOf('generate-content', extra)
+  const extensions = extensionsOf(DIALECT, extra)
   if (signature !== undefined) block.signature = sink.opaque(signature)
   if (extensions) block.extensions = extensions
   sink.whole(block)
 }
 
 function decodeUnknown(part: WirePart, sink: PartSink): void {
-  sink.whole({ type: 'unknown', dialect: 'generate-content', wire: part })
+  sink.whole({ type: 'unknown', dialect: DIALECT, wire: part })
 }
 
 function signatureOf(part: WirePart): string | undefined {

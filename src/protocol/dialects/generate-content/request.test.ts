@@ -434,6 +434,19 @@ rows('thinking (protocol.md §2.8.1, §2.8.4)', [
     losses: ['approximated reasoning'],
   },
   {
+    what: 'medium where there are only the ends',
+    request: { reasoning: { effort: 'medium' } },
+    capabilities: { efforts: ['low', 'high'] },
+    body: thinking({ thinkingLevel: 'HIGH', includeThoughts: true }),
+    losses: ['approximated reasoning'],
+  },
+  {
+    what: 'a budget without a bound',
+    request: { reasoning: { budgetTokens: 8192 } },
+    body: thinking({ thinkingLevel: 'MEDIUM', includeThoughts: true }),
+    losses: ['approximated reasoning.budgetTokens'],
+  },
+  {
     what: 'off where it cannot be',
     request: { reasoning: { mode: 'disabled' } },
     body: thinking({ thinkingLevel: 'LOW' }),

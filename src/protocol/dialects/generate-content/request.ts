@@ -7,6 +7,7 @@ import { Encoding } from './encoding.ts'
 import { formatInWords, generationConfig } from './generation.ts'
 import { encodeTools } from './tools.ts'
 import { encodeConversation } from './turns.ts'
+import { DIALECT, own } from './wire.ts'
 
 /** Members of the body that are built here; others of a client of this dialect pass as they came. */
 const built = new Set([
@@ -48,9 +49,9 @@ export function encodeRequest(request: ChatRequest, target: UpstreamTarget): Enc
 
 /** `safetySettings`, `cachedContent`, `labels` …; what other dialects' clients sent beyond the model is reported. */
 function nativeFields({ extensions }: ChatRequest, { losses }: Encoding): JsonObject {
-  for (const { name, value } of foreignFields(extensions, 'generate-content'))
+  for (const { name, value } of foreignFields(extensions, DIALECT))
     if (value !== null && value !== false) losses.drop(name, 'the upstream has no such field')
-  return rest(extensions?.['generate-content'] ?? {}, built) ?? {}
+  return rest(own(extensions), built) ?? {}
 }
 
 /** protocol.md §2.11; `auto` sends nothing. */

@@ -10,7 +10,7 @@ import { errorOf } from './error.ts'
 import { blockedFinish } from './finish.ts'
 import { epochSeconds } from './timestamp.ts'
 import { decodeUsage } from './usage.ts'
-import type { WireAnswer, WireCandidate } from './wire.ts'
+import { DIALECT, type WireAnswer, type WireCandidate } from './wire.ts'
 
 const KNOWN = new Set(['candidates', 'usageMetadata', 'modelVersion', 'responseId'])
 
@@ -113,7 +113,7 @@ export class AnswerDecoder implements Machine<Frame, AnswerEvent> {
 
   #complete(events: AnswerEvent[], finishes: Finish[]): AnswerEvent[] {
     this.#over = true
-    const extensions = extensionsOf('generate-content', this.#rest)
+    const extensions = extensionsOf(DIALECT, this.#rest)
     events.push({ type: 'answer-end', finishes, ...(extensions ? { extensions } : {}) })
     return events
   }

@@ -1,10 +1,11 @@
 import { bridgedTool } from '../../model/bridged-tool.ts'
 import { isObject, type JsonObject } from '../../model/json.ts'
 import type { ChatRequest, CustomTool, FunctionTool, ProviderTool, ToolChoice } from '../../model/request.ts'
-import { type Encoding, ownExtensions } from './encoding.ts'
+import type { Encoding } from './encoding.ts'
 import { wireToolName } from './names.ts'
 import { cleanSchema } from './schema.ts'
 import { supportedSchema } from './schema-json.ts'
+import { DIALECT, own } from './wire.ts'
 
 /** What `tools` and `toolConfig` become; absent members are not sent. */
 export interface EncodedTools extends JsonObject {
@@ -14,16 +15,16 @@ export interface EncodedTools extends JsonObject {
 
 export function encodeTools(request: ChatRequest, encoding: Encoding): EncodedTools {
   const declarations: JsonObject[] = []
-  const own: JsonObject[] = []
+  const native: JsonObject[] = []
   request.tools?.forEach((tool, index) => {
     const path = `tools[${index}]`
     if (tool.type === 'function') declarations.push(declaration(tool, path, encoding))
     else if (tool.type === 'custom') declarations.push(...bridged(tool, path, encoding))
-    else own.push(...providerTool(tool, path, encoding))
+    else native.push(...providerTool(tool, path, encoding))
   })
-  if (request.webSearch && !own.some((tool) => 'googleSearch' in tool))
-    own.push(...webSearch(request.webSearch, 'webSearch', encoding))
-  const tools = declarations.length > 0 ? [{ functionDeclarations: declarations }, ...own] : own
+  if (request.webSearch && !native.some((tool) => 'googleSearch' in tool))
+    native.push(...webSearch(request.webSearch, 'webSearch', encoding))
+  const tools = declarations.length > 0 ? [{ functionDeclarations: declarations }, ...native] : native
   const toolConfig = configOf(request, declarations.length > 0, encoding)
   return { ...(tools.length > 0 ? { tools } : {}), ...(toolConfig ? { toolConfig } : {}) }
 }
@@ -34,7 +35,7 @@ function declaration(tool: FunctionTool, path: string, encoding: Encoding): Json
   return {
     ...named(tool.name, tool.description),
     ...parametersOf(tool.parameters, `${path}.parameters`, encoding),
-    ...ownExtensions(tool.extensions),
+    ...own(tool.extensions),
   }
 }
 
@@ -86,7 +87,7 @@ function bridged(tool: CustomTool, path: string, encoding: Encoding): JsonObject
 
 /** Tools the provider runs: this wire's own as they came, web search across wires, others never silently dropped. */
 function providerTool(tool: ProviderTool, path: string, encoding: Encoding): JsonObject[] {
-  if (tool.dialect === 'generate-content') return [tool.wire]
+  if (tool.dialect === DIALECT) return [tool.wire]
   if (tool.capability === 'web-search') return webSearch(tool.wire, path, encoding)
   const name = tool.name ?? tool.wire['type'] ?? 'this tool'
   encoding.losses.refuse(path, `the upstream has no equivalent of ${String(name)}, which its provider runs`)
@@ -111,7 +112,7 @@ function webSearch(settings: JsonObject, path: string, { capabilities, losses }:
 
 function configOf(request: ChatRequest, functions: boolean, encoding: Encoding): JsonObject | undefined {
   const { losses } = encoding
-  const native = request.extensions?.['generate-content']?.['toolConfig']
+  const native = own(request.extensions)['toolConfig']
   if (request.parallelToolCalls === false && functions)
     losses.drop('parallelToolCalls', 'the upstream cannot be held to one call at a time')
   const calling = functions ? callingConfig(request, encoding) : undefined

@@ -1,13 +1,14 @@
 import { isObject, type Json, type JsonObject } from '../../model/json.ts'
 import { countOf } from '../../model/loose.ts'
 import type { Usage } from '../../model/usage.ts'
+import { DIALECT } from './wire.ts'
 
 /**
  * `usageMetadata` → tokens (protocol.md §2.13): the prompt counts tool-use prompts too, output is candidates and
  * thoughts. Early chunks of a stream may hold only `trafficType`; int64 members may come as strings.
  */
 export function decodeUsage(wire: JsonObject): Usage {
-  const usage: Usage = { raw: { dialect: 'generate-content', value: wire } }
+  const usage: Usage = { raw: { dialect: DIALECT, value: wire } }
   const prompt = countOf(wire['promptTokenCount'])
   const toolUse = countOf(wire['toolUsePromptTokenCount'])
   const thoughts = countOf(wire['thoughtsTokenCount'])

@@ -1,4 +1,12 @@
 import type { Json, JsonObject } from '../../model/json.ts'
+import type { DialectName, Extensions } from '../../model/origin.ts'
+
+export const DIALECT = 'generate-content' satisfies DialectName
+
+/** Members that came from this wire, put back where they stood; an empty object when there are none. */
+export function own(extensions: Extensions | undefined): JsonObject {
+  return extensions?.[DIALECT] ?? {}
+}
 
 /**
  * Loose types of the generateContent wire (protocol.md §1.4): the fields we read; the rest is kept. They say what

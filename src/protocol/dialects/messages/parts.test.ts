@@ -103,6 +103,12 @@ describe('usage', () => {
     })
     expect(decodeUsage({ input_tokens: null, output_tokens: -1 }).inputTokens).toBeUndefined()
   })
+  test('counts may come as text, and are never negative', () => {
+    expect(decodeUsage({ input_tokens: '7', output_tokens: -1 })).toMatchObject({
+      inputTokens: 7,
+      outputTokens: 0,
+    })
+  })
   test('a cache larger than the prompt is not a negative count', () => {
     expect(encodeUsage({ inputTokens: 3, cacheReadTokens: 5 }, 0).input_tokens).toBe(0)
   })
