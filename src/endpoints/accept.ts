@@ -30,7 +30,6 @@ export async function acceptCall(
   checkInflight(gateway, snapshot.limits.maxInflight)
   checkHead(request.headers, snapshot.limits)
   const body = parseBody(await readBytes(request, snapshot.limits.maxBodyBytes))
-  inbound.exchange.keepOpen()
   const decoded = decode(client, body)
   return {
     id: requestId,

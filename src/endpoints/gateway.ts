@@ -22,32 +22,52 @@ export interface Gateway {
   startedAt: number
 }
 
-/** The calls that are open now: waited for, and at the drain limit ended with an error their clients understand. */
+interface ActiveCall {
+  since: number
+  end: () => void
+  /** Absent once it was called. */
+  keepOpen: (() => void) | undefined
+}
+
+/** Well below the time after which the server lets a silent connection go, and above most calls' whole life. */
+const KEEP_OPEN_AFTER_MILLISECONDS = 20_000
+const TICK_MILLISECONDS = 5_000
+
+/**
+ * The calls that are open now: kept from being closed for their silence, waited for at the end, and at the drain limit
+ * ended with an error their clients understand.
+ */
 export class ActiveCalls {
-  readonly #enders = new Map<object, () => void>()
+  readonly #calls = new Map<object, ActiveCall>()
   #idle: (() => void) | undefined
+  #ticker: ReturnType<typeof setInterval> | undefined
 
   get count(): number {
-    return this.#enders.size
+    return this.#calls.size
   }
 
-  /** `giveUp` ends a call that has nothing to show yet: its client gets an error in place of an answer. */
-  enter(token: object, giveUp: () => void): void {
-    this.#enders.set(token, giveUp)
+  /**
+   * `giveUp` ends a call that has nothing to show yet: its client gets an error in place of an answer. `keepOpen` lifts
+   * the server's limit on silence; that is dear, so only the calls that live long ask for it.
+   */
+  enter(token: object, giveUp: () => void, keepOpen: () => void): void {
+    this.#calls.set(token, { since: performance.now(), end: giveUp, keepOpen })
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MILLISECONDS)
   }
 
   onOpen(token: object, writer: StreamWriter, last: () => string): void {
-    if (this.#enders.has(token)) this.#enders.set(token, () => writer.finish(last()))
+    const call = this.#calls.get(token)
+    if (call) call.end = () => writer.finish(last())
   }
 
   leave(token: object): void {
-    this.#enders.delete(token)
-    if (this.#enders.size === 0) this.#idle?.()
+    this.#calls.delete(token)
+    if (this.#calls.size === 0) this.#idle?.()
   }
 
   /** Resolves true when none is left, false after the time. */
   async drained(milliseconds: number): Promise<boolean> {
-    if (this.#enders.size === 0) return true
+    if (this.#calls.size === 0) return true
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), milliseconds)
       this.#idle = () => {
@@ -58,6 +78,19 @@ export class ActiveCalls {
   }
 
   endAll(): void {
-    for (const end of this.#enders.values()) end()
+    for (const call of this.#calls.values()) call.end()
+  }
+
+  #tick(): void {
+    const now = performance.now()
+    for (const call of this.#calls.values()) {
+      // They stand in the order in which they came.
+      if (now - call.since < KEEP_OPEN_AFTER_MILLISECONDS) break
+      call.keepOpen?.()
+      call.keepOpen = undefined
+    }
+    if (this.#calls.size > 0) return
+    clearInterval(this.#ticker)
+    this.#ticker = undefined
   }
 }

@@ -15,7 +15,11 @@ export async function generate(gateway: Gateway, inbound: Inbound, dialect: Dial
   const shutdown = Promise.withResolvers<never>()
   // It may come while the body is still being read: nobody waits for it then.
   shutdown.promise.catch(() => {})
-  gateway.active.enter(token, () => shutdown.reject(shuttingDown()))
+  gateway.active.enter(
+    token,
+    () => shutdown.reject(shuttingDown()),
+    () => inbound.exchange.keepOpen(),
+  )
   let call: Call | undefined
   try {
     call = await acceptCall(gateway, inbound, dialect)

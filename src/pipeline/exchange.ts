@@ -94,9 +94,10 @@ async function httpExchange(
       outside,
     )
   const bytes = await readAll(response.body, MAXIMUM_ANSWER_BYTES)
-  const body = wholeBody(bytes, response, dialect)
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+  const body = wholeBody(text, response, dialect)
   const events = withOwnNames(dialect.upstream.decodeAnswer(body, context), names)
-  if (prepared.passedThrough && !call.request.stream) return passedWhole(call, bytes, body, events)
+  if (prepared.passedThrough && !call.request.stream) return passedWhole(call, bytes, text, body, events)
   return answer(call, target, new WholeAnswerReader(events), { ...prepared, passedThrough: false }, outside)
 }
 
@@ -195,8 +196,7 @@ async function errorOf(response: UpstreamResponse, dialect: Dialect): Promise<Ga
 }
 
 /** The JSON object of a whole answer; an upstream that answers with anything else has failed. */
-function wholeBody(bytes: Uint8Array, response: UpstreamResponse, dialect: Dialect): JsonObject {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+function wholeBody(text: string, response: UpstreamResponse, dialect: Dialect): JsonObject {
   const body = parseJson(text)
   if (isObject(body)) return body
   const type = response.header('content-type') ?? 'no content type'
@@ -210,33 +210,50 @@ function wholeBody(bytes: Uint8Array, response: UpstreamResponse, dialect: Diale
   )
 }
 
-/** A whole answer in the client's own dialect: the upstream's bytes, with the model's name the client asked for. */
-function passedWhole(call: Call, bytes: Uint8Array, body: JsonObject, events: AnswerEvent[]): Reply {
+/** What stands for bytes that are no UTF-8: a text with it may not say what the bytes said. */
+const REPLACEMENT = '\ufffd'
+
+/**
+ * A whole answer in the client's own dialect: what the upstream sent, with the model's name the client asked for. It is
+ * handed on as text, which the runtime writes far more cheaply than bytes.
+ */
+function passedWhole(
+  call: Call,
+  bytes: Uint8Array,
+  text: string,
+  body: JsonObject,
+  events: AnswerEvent[],
+): Reply {
   const failed = events.find((event) => event.type === 'answer-error')
   if (failed?.type === 'answer-error') throw failed.error
   deliver(call, events)
-  const renames = typeof body['model'] === 'string' && body['model'] !== call.request.model
+  const theirs = body['model']
+  const renames = typeof theirs === 'string' && theirs !== call.request.model
+  const exact = text.includes(REPLACEMENT) ? bytes : text
   return {
     status: 200,
     headers: { 'content-type': 'application/json', ...describe(call) },
-    body: renames ? renamed(bytes, body['model'] as string, call.request.model) : bytes,
+    body: renames ? renamed(exact, text, theirs, call.request.model) : exact,
   }
 }
 
-/** The answer with the model's name replaced. Where only one place can be meant, it need not be looked for by grammar. */
-function renamed(bytes: Uint8Array, theirs: string, ours: string): Uint8Array {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const key = buffer.indexOf('"model"')
+/** The answer with the model's name replaced. Where only one place can be meant, it is not looked for by grammar. */
+function renamed(
+  exact: string | Uint8Array,
+  text: string,
+  theirs: string,
+  ours: string,
+): string | Uint8Array {
+  const name = JSON.stringify(ours)
+  if (typeof exact !== 'string')
+    return replaceMembers(exact, scanJson(exact, unlimited), new Map([['model', name]]))
+  const key = text.indexOf('"model"') + '"model"'.length
   const value = JSON.stringify(theirs)
-  const at = buffer.indexOf(value, key + '"model"'.length)
-  const between = at === -1 ? '' : buffer.toString('latin1', key + '"model"'.length, at)
-  if (/^\s*:\s*$/.test(between) && buffer.indexOf('"model"', at) === -1)
-    return Buffer.concat([
-      buffer.subarray(0, at),
-      Buffer.from(JSON.stringify(ours)),
-      buffer.subarray(at + Buffer.byteLength(value)),
-    ])
-  return replaceMembers(bytes, scanJson(bytes, unlimited), new Map([['model', JSON.stringify(ours)]]))
+  const at = text.indexOf(value, key)
+  if (at !== -1 && /^\s*:\s*$/.test(text.slice(key, at)) && text.indexOf('"model"', at) === -1)
+    return text.slice(0, at) + name + text.slice(at + value.length)
+  const bytes = Buffer.from(text)
+  return replaceMembers(bytes, scanJson(bytes, unlimited), new Map([['model', name]]))
 }
 
 /** Answers are the upstream's to shape: only their members' places are wanted. */

@@ -31,7 +31,9 @@ function others(reply: Reply, name: string): [string, string][] {
 }
 
 function withStatus(status: number, headers: [string, string][] = []): Fault {
-  return { reply: (reply) => ({ ...reply, status, headers: [...reply.headers, ...headers] }) }
+  // A 304 has no body: bytes behind it would belong to the next answer.
+  const without = status === 304 ? { parts: [] } : {}
+  return { reply: (reply) => ({ ...reply, status, headers: [...reply.headers, ...headers], ...without }) }
 }
 
 function withHeader(name: string, value: string): Fault {
