@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => stage.close())
 
 /** With every commit one byte in so many, at another phase for each way to cut. */
-const STRIDE = isLong ? 1 : 16
+const STRIDE = isLong ? 1 : 8
 const SCENE = '[scene:long@36]'
 
 /** Words in an upstream's bytes that only stand in its own last events. */

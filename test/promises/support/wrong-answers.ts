@@ -32,7 +32,7 @@ function others(reply: Reply, name: string): [string, string][] {
 
 function withStatus(status: number, headers: [string, string][] = []): Fault {
   // A 304 has no body: bytes behind it would belong to the next answer.
-  const without = status === 304 ? { parts: [] } : {}
+  const without = status === 304 ? { parts: [], framing: 'length' as const } : {}
   return { reply: (reply) => ({ ...reply, status, headers: [...reply.headers, ...headers], ...without }) }
 }
 
