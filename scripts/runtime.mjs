@@ -30,7 +30,9 @@ export function ensureInstalled({ everything = false } = {}) {
     shell: process.platform === 'win32',
   })
   if (done.status !== 0) {
-    process.stderr.write('xjp-gateway: npm ci failed; its output above says why. Is the npm registry reachable?\n')
+    process.stderr.write(
+      'xjp-gateway: npm ci failed; its output above says why. Is the npm registry reachable?\n',
+    )
     process.exit(1)
   }
   writeFileSync(stampOf(everything ? 'everything' : 'serving'), wanted)
@@ -43,7 +45,8 @@ export function bunPath() {
   for (const name of names) {
     for (const file of ['bun', 'bun.exe']) {
       const path = join(scope, name, 'bin', file)
-      if (existsSync(path) && statSync(path).isFile() && spawnSync(path, ['--version']).status === 0) return path
+      if (existsSync(path) && statSync(path).isFile() && spawnSync(path, ['--version']).status === 0)
+        return path
     }
   }
   process.stderr.write(

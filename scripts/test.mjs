@@ -1,8 +1,8 @@
 // npm test: everything, on a machine with nothing but Node 20 and npm. Prints what ran, and a closing count.
 //   --static   only formatter, linter, types, unused code, structure
-//   --long     the long suites (full sizes of the promises)
+//   --long     the promises at their full sizes
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { bunPath, ensureInstalled, root, runtimeEnvironment } from './runtime.mjs'
 
@@ -69,14 +69,8 @@ function runTests(name, paths, environment) {
 
 if (only !== '--long' && filters.length === 0)
   for (const [name, command, args] of checks) count(run(name, command, args))
-if (only === '--long') runTests('long suites', ['test/long'], { XJP_LONG: '1' })
-else if (only !== '--static') runTests('tests', filters.length > 0 ? filters : suites())
-
-/** Every folder with tests but the long ones. */
-function suites() {
-  const inside = readdirSync(join(root, 'test')).filter((name) => name !== 'long')
-  return ['./src', ...inside.map((name) => `./test/${name}`)]
-}
+if (only === '--long') runTests('promises at their full sizes', ['./test/promises'], { XJP_LONG: '1' })
+else if (only !== '--static') runTests('tests', filters.length > 0 ? filters : ['./src', './test', './bench'])
 
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1

@@ -23,9 +23,15 @@ const TICK_MILLISECONDS = 50
 const watched = new Set<Deadline>()
 let ticker: ReturnType<typeof setInterval> | undefined
 
+/** A tick this late follows a blocked loop: what came meanwhile has not been read yet, and gets one more tick for it. */
+const LATE_MILLISECONDS = 3 * TICK_MILLISECONDS
+let lastTick = 0
+
 function tick(): void {
   const now = performance.now()
-  for (const deadline of watched) deadline.check(now)
+  const isLate = now - lastTick > LATE_MILLISECONDS
+  lastTick = now
+  if (!isLate) for (const deadline of watched) deadline.check(now)
 }
 
 export class Deadline {
@@ -39,7 +45,9 @@ export class Deadline {
     this.#timeouts = timeouts
     this.#onTimeout = onTimeout
     watched.add(this)
-    ticker ??= setInterval(tick, TICK_MILLISECONDS)
+    if (ticker !== undefined) return
+    lastTick = performance.now()
+    ticker = setInterval(tick, TICK_MILLISECONDS)
   }
 
   /** A byte of the body came. */

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { swarm } from '../rig/swarm.ts'
 import { type ClosingUpstream, closingUpstream } from './support/closing-upstream.ts'
-import { figure, size } from './support/figure.ts'
+import { figure } from './support/figure.ts'
 import { fronts } from './support/fronts.ts'
 import { ask, modelToml, openStage, type Stage } from './support/stage.ts'
 
 /** A13 a kept connection that the upstream closed before it answered never surfaces as an error. */
 
-const COUNT = size(3_000, 10_000)
+const COUNT = 10_000
 const SEED = 7
 /** No model answers at once. */
 const THINKING_MS = 30

@@ -12,7 +12,7 @@ import { modelToml, openStage, type Stage, upstreams } from './support/stage.ts'
 /** A12 when the client leaves, the upstream is closed at once. */
 
 const LIMIT_MS = 100
-const COUNT = size(300, 2_000)
+const COUNT = size(500, 2_000)
 const SEED = 20_261_120
 
 let stage: Stage

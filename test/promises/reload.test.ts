@@ -4,7 +4,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fields } from '../rig/json.ts'
-import { figure, size } from './support/figure.ts'
+import { figure } from './support/figure.ts'
 import { fronts } from './support/fronts.ts'
 import { ask, modelToml, openStage, type Stage } from './support/stage.ts'
 
@@ -13,7 +13,7 @@ import { ask, modelToml, openStage, type Stage } from './support/stage.ts'
  * ends the program with the place of every mistake.
  */
 
-const RELOADS = size(300, 1_000)
+const RELOADS = 1_000
 
 /** Two configurations in which everything that can be seen upstream differs. */
 const versions = {
