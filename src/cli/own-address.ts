@@ -29,7 +29,7 @@ export function withoutOwnAddress(
 
 function isOwn(address: string | undefined, { host, port }: { host: string; port: number }): boolean {
   const url = address === undefined ? null : URL.parse(address)
-  if (!url || url.protocol !== 'http:' || Number(url.port || 80) !== port) return false
+  if (url?.protocol !== 'http:' || Number(url.port || 80) !== port) return false
   const named = url.hostname.replace(/^\[|\]$/g, '')
   const everywhere = host === '0.0.0.0' || host === '::'
   return named === host || (isLoopback(named) && (isLoopback(host) || everywhere))
