@@ -6,8 +6,11 @@ import type { GatewayError } from '../protocol/model/error.ts'
 /** Clients give up on header blocks of 16 KB; names of models and fields come from requests and may be any length. */
 const MAXIMUM_HEADER_CHARACTERS = 2_000
 
+const plain = /^[\x20-\x7e]*$/
+
 /** Header values are bytes: anything beyond printable ASCII is percent-encoded, half a character is a question mark. */
 export function headerValue(text: string): string {
+  if (text.length <= MAXIMUM_HEADER_CHARACTERS && plain.test(text)) return text
   return text
     .slice(0, MAXIMUM_HEADER_CHARACTERS)
     .replace(/\p{Surrogate}/gu, '?')

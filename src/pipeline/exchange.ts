@@ -110,7 +110,8 @@ export async function sendTo(
   body: string | Uint8Array,
   outside: Outside,
 ): Promise<UpstreamResponse> {
-  const { settings, place, headers } = await stationOf(call, target, provider, operation, outside)
+  const { settings, place, headers } =
+    stations.get(target)?.get(operation) ?? (await stationOf(call, target, provider, operation, outside))
   const authorise = provider.authorise(settings, outside.services, call.signal)
   const credentials = authorise instanceof Promise ? await authorise : authorise
   return outside.send({
@@ -140,8 +141,6 @@ async function stationOf(
   operation: Operation,
   outside: Outside,
 ): Promise<Station> {
-  const known = stations.get(target)?.get(operation)
-  if (known) return known
   const { model } = target
   const settings =
     (await provider.complete?.(target.settings, outside.services, call.signal)) ?? target.settings
@@ -345,10 +344,9 @@ function describe(call: Call): Record<string, string> {
     'x-xjp-target': record.target ?? '',
     'x-xjp-attempts': String(Math.max(1, record.attempts.length)),
   }
+  if (record.dropped.length === 0) return headers
   const lost = [...new Set(record.dropped.map((loss) => clientPath(call, loss.path)))]
-  if (lost.length > 0) {
-    const more = lost.length > MAXIMUM_LISTED ? `, and ${lost.length - MAXIMUM_LISTED} more` : ''
-    headers['x-xjp-dropped'] = lost.slice(0, MAXIMUM_LISTED).join(', ') + more
-  }
+  const more = lost.length > MAXIMUM_LISTED ? `, and ${lost.length - MAXIMUM_LISTED} more` : ''
+  headers['x-xjp-dropped'] = lost.slice(0, MAXIMUM_LISTED).join(', ') + more
   return headers
 }

@@ -85,12 +85,13 @@ export class Logger {
   #format(level: LogLevel, message: string, fields: LogFields): string {
     const time = this.#now().toISOString()
     if (this.#settings.format === 'json' && this.#isPlain(message, fields)) {
-      let line = `{"time":"${time}","level":"${level}","message":${JSON.stringify(message)}`
+      let line = `{"time":"${time}","level":"${level}","message":"${message}"`
       for (const key in fields) {
         const value = fields[key]
-        if (value !== undefined) line += `,${JSON.stringify(key)}:${JSON.stringify(value)}`
+        if (typeof value === 'string') line += `,"${key}":"${value}"`
+        else if (value !== undefined) line += `,"${key}":${value}`
       }
-      return `${escaped(line)}}\n`
+      return `${line}}\n`
     }
     const said = this.#shown(message)
     const members = Object.entries(fields).flatMap(([key, value]) =>
@@ -104,15 +105,23 @@ export class Logger {
     return `${escaped(`{"time":"${time}","level":"${level}","message":${JSON.stringify(said)}${tail}}`)}\n`
   }
 
-  /** Whether nothing has to be cut, taken out or written as a list: then one look at all texts together suffices. */
+  /**
+   * Whether nothing has to be cut, taken out, escaped or written as a list: then one look at all texts together
+   * suffices, and they can stand in the line as they are.
+   */
   #isPlain(message: string, fields: LogFields): boolean {
     let texts = message
     for (const key in fields) {
       const value = fields[key]
-      if (typeof value === 'string') texts += `\n${value}`
-      else if (typeof value === 'object' && value !== null) return false
+      if (value === undefined) continue
+      texts += typeof value === 'string' ? `|${key}|${value}` : `|${key}`
+      if (typeof value === 'object' ? value !== null : !isWritable(value)) return false
     }
-    return texts.length <= MAXIMUM_FIELD && this.#redactor.text(texts) === texts
+    if (texts.length > MAXIMUM_FIELD || needsEscape.test(texts)) return false
+    // Keys name secrets (`input_tokens`), so only the values are looked at for them.
+    let values = message
+    for (const key in fields) if (typeof fields[key] === 'string') values += `\n${fields[key]}`
+    return this.#redactor.text(values) === values
   }
 
   #value(value: LogFields[string]): unknown {
@@ -139,6 +148,15 @@ function sinksOf({ stdout, file }: LogSettings): LogSink[] {
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const unruly = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+/** What JSON has to escape, and what we do. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const needsEscape = /["\\\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]/
+
+/** JSON has no word for a number that is none. */
+function isWritable(value: LogFields[string]): boolean {
+  return typeof value !== 'number' || Number.isFinite(value)
+}
 
 function printable(line: string): string {
   return line.replace(unruly, ' ')
