@@ -55,5 +55,12 @@ export function bunPath() {
   process.exit(1)
 }
 
-/** The runtime reads this before it starts: how many upstream requests may be open at once (65,535 at most). */
-export const runtimeEnvironment = { BUN_CONFIG_MAX_HTTP_REQUESTS: '65535' }
+/**
+ * The runtime reads these before it starts: how many upstream requests may be open at once (65,535 at most), and the
+ * memory its collector believes the machine to have. On a large machine it would keep a quarter more garbage for
+ * nothing: 140 instead of 107 MB under a load of whole requests.
+ */
+export const runtimeEnvironment = {
+  BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
+  BUN_JSC_forceRAMSize: String(4 * 1024 ** 3),
+}
