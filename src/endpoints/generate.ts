@@ -1,5 +1,5 @@
 import { toGatewayError } from '../pipeline/answer-reader.ts'
-import type { Call, Reply } from '../pipeline/call.ts'
+import { type Call, type Reply, streamHeaders } from '../pipeline/call.ts'
 import { scrubbed } from '../pipeline/scrub.ts'
 import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
@@ -73,9 +73,7 @@ function pending(call: Call, reply: Promise<Reply>): Reply {
   return {
     status: 200,
     headers: {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache',
-      'x-accel-buffering': 'no',
+      ...streamHeaders,
     },
     body: pendingStream(reply, call.client.client.keepAlive, (thrown) => {
       const error = scrubbed(toGatewayError(thrown), call)

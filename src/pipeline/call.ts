@@ -83,6 +83,13 @@ export interface Reply {
   body: string | Uint8Array | StreamBody
 }
 
+/** Headers of every streamed answer: nothing on the way may keep or gather it. */
+export const streamHeaders: Readonly<Record<string, string>> = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  'x-accel-buffering': 'no',
+}
+
 export function isStream(body: Reply['body']): body is StreamBody {
   return typeof body === 'object' && 'next' in body
 }

@@ -17,7 +17,7 @@ import type { Send, UpstreamResponse } from '../upstream/send.ts'
 import { readAll } from '../upstream/source.ts'
 import { type AnswerReader, LocalAnswerReader, SseAnswerReader, WholeAnswerReader } from './answer-reader.ts'
 import { AnswerStream } from './answer-stream.ts'
-import type { Call, Reply } from './call.ts'
+import { type Call, type Reply, streamHeaders } from './call.ts'
 import { replaceMembers, scanJson } from './json-scan.ts'
 import { PassThroughRenderer, type Renderer, TranslatingRenderer } from './render.ts'
 import { asksForUsage, checkLosses, clientPath, type PreparedBody, prepareBody } from './request-body.ts'
@@ -276,9 +276,7 @@ async function answer(
   return {
     status: 200,
     headers: {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache',
-      'x-accel-buffering': 'no',
+      ...streamHeaders,
       ...describe(call),
     },
     body: stream,
