@@ -54,6 +54,7 @@ export function createGateway(parts: {
   ]
   return {
     ...parts,
+    identify: () => ({ tenant: 'open' }),
     clients: { 'chat-completions': asClient(chatCompletions), messages: asClient(messages) },
     handle: compose(policies, (call) => {
       const [target] = call.targets

@@ -1,4 +1,4 @@
-import { isLoopback } from '../config/load.ts'
+import { isLoopback } from '../config/loopback.ts'
 import type { Provider } from '../providers/provider.ts'
 
 export interface WithoutOwnAddress {

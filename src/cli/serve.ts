@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
-import { findConfigFile, isLoopback, type LoadOptions, load } from '../config/load.ts'
+import { findConfigFile, type LoadOptions, load } from '../config/load.ts'
+import { isLoopback } from '../config/loopback.ts'
 import { problemReport } from '../config/problem.ts'
 import { LiveConfig, type ReloadReport, watchConfigFile } from '../config/reload.ts'
 import type { Snapshot } from '../config/snapshot.ts'

@@ -3,10 +3,19 @@ import { buildModels, routeDefaults } from './build-models.ts'
 import { type BuildContext, ProviderSet } from './build-providers.ts'
 import { camel } from './camel.ts'
 import { deepFreeze, frozenMap } from './freeze.ts'
+import { isLoopback } from './loopback.ts'
 import { type Printable, printable } from './print.ts'
 import { isAllowed, type Names, nearestModels, resolveModel } from './resolve.ts'
 import type { Config } from './schema.ts'
-import type { ListedModel, ModelEntry, ModelList, Origin, Snapshot, Translation } from './snapshot.ts'
+import type {
+  ListedModel,
+  ModelEntry,
+  ModelList,
+  Origin,
+  PriceSettings,
+  Snapshot,
+  Translation,
+} from './snapshot.ts'
 
 export interface Built {
   snapshot: Snapshot
@@ -47,7 +56,7 @@ export function buildSnapshot(context: BuildContext, source: BuildSource): Built
     ...(source.file === undefined ? {} : { file: source.file }),
     origin: source.origin,
     server: camel(config.server),
-    auth: { mode: config.auth.mode },
+    auth: { mode: authMode(config) },
     limits: camel(config.limits),
     timeouts: defaults.timeouts,
     retry: defaults.retry,
@@ -56,12 +65,39 @@ export function buildSnapshot(context: BuildContext, source: BuildSource): Built
     translation: translation(config),
     modelList: list,
     ...(config.rate_limiting === undefined ? {} : { rateLimiting: camel(config.rate_limiting) }),
+    tenants: byName(config.tenants, camel),
+    prices: byName(config.prices, priceSettings),
+    idempotency: camel(config.idempotency),
+    usage: camel(config.usage),
+    database: camel(config.database),
+    redis: camel(config.redis),
     observability: camel(config.observability),
     notices: [...context.notices, ...emptyNotice(models, list)],
     resolve: (model) => resolveModel(model, names),
     nearest: (model) => nearestModels(model, names),
   }
   return { snapshot: deepFreeze(snapshot), printable: shown }
+}
+
+/** Without a word about it, keys are asked for where others can call, and elsewhere as soon as there is one. */
+function authMode({ auth, server }: Config): Snapshot['auth']['mode'] {
+  return auth.mode ?? (isLoopback(server.host) ? 'first-key' : 'keys')
+}
+
+function priceSettings({ tiers, ...flat }: Config['prices'][string]): PriceSettings {
+  if (tiers === undefined) return camel(flat)
+  const rising = tiers.toSorted((a, b) => a.above_input_tokens - b.above_input_tokens)
+  return { ...camel(flat), tiers: rising.map((tier) => camel(tier)) }
+}
+
+/** Names are the operator's and are looked up with clients' words: without a prototype, `constructor` finds nothing. */
+function byName<Section, Settings>(
+  sections: Record<string, Section>,
+  settings: (section: Section) => Settings,
+): Record<string, Settings> {
+  const named = Object.create(null) as Record<string, Settings>
+  for (const [name, section] of Object.entries(sections)) named[name] = settings(section)
+  return named
 }
 
 function demonstrationEntry(provider: string, model: string, defaults: Names['defaults']): ModelEntry {

@@ -6,7 +6,7 @@ export type CamelKey<Key extends string> = Key extends `${infer Head}_${infer Ta
 export type Camel<T> = T extends readonly unknown[]
   ? T
   : T extends object
-    ? { [Key in keyof T & string as CamelKey<Key>]: Camel<T[Key]> }
+    ? { [Key in keyof T as CamelKey<Key & string>]: Camel<T[Key]> }
     : T
 
 function camelKey(key: string): string {

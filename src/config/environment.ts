@@ -105,3 +105,22 @@ export function withTelemetry(
   }
   return { observability, problems }
 }
+
+/** Addresses of stores: the file's, else the usual variables'. They hold passwords, so `labels` learns their names. */
+export function withStores(
+  config: Config,
+  environment: Environment,
+  labels: Map<string, string>,
+): Pick<Config, 'database' | 'redis'> {
+  const url = (name: string, given: string | undefined): { url?: string } => {
+    if (given !== undefined) return { url: given }
+    const value = environment[name]
+    if (value === undefined || value === '') return {}
+    labels.set(value, `ENV:${name}`)
+    return { url: value }
+  }
+  return {
+    database: { ...config.database, ...url('DATABASE_URL', config.database.url) },
+    redis: { ...config.redis, ...url('REDIS_URL', config.redis.url) },
+  }
+}

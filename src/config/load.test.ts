@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MAX_FILE_BYTES } from './document.ts'
-import { findConfigFile, isLoopback, load } from './load.ts'
+import { findConfigFile, load } from './load.ts'
+import { isLoopback } from './loopback.ts'
 import { printToml } from './print.ts'
 import { formatProblem } from './problem.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -229,11 +230,57 @@ describe('provider/model names', () => {
   })
 })
 
+describe('who is asked for a key', () => {
+  const cases: readonly [string, string, 'keys' | 'first-key' | 'open'][] = [
+    ['on a loopback address without a word', '[server]\nport = 1\n', 'first-key'],
+    ['on another address without a word', '[server]\nhost = "0.0.0.0"\n', 'keys'],
+    ['told so', '[auth]\nmode = "keys"\n', 'keys'],
+    ['told not to', '[server]\nhost = "0.0.0.0"\n[auth]\nmode = "open"\n', 'open'],
+  ]
+  for (const [name, text, wanted] of cases)
+    test(name, () => expect(snapshotOf('a.toml', text).auth.mode).toBe(wanted))
+})
+
+describe('stores', () => {
+  const environment = { DATABASE_URL: 'postgres://u:secret@db/x', REDIS_URL: 'redis://:secret@r' }
+
+  test('come from the environment', () => {
+    const { database, redis } = snapshotOf('a.toml', '', { environment })
+    expect(database.url).toBe('postgres://u:secret@db/x')
+    expect(redis.url).toBe('redis://:secret@r')
+  })
+
+  test('the file wins', () => {
+    const { database } = snapshotOf('a.toml', '[database]\nurl = "postgres://other/x"\n', { environment })
+    expect(database.url).toBe('postgres://other/x')
+  })
+})
+
+describe('tenants and prices', () => {
+  const text = `
+[tenants.acme]
+rpm = 5
+budget_daily = 12.5
+[prices."openai/gpt-*"]
+input = "0.15"
+[[prices."openai/gpt-*".tiers]]
+above_input_tokens = 200000
+input = 0.3
+`
+  test('are read, amounts as exact texts', () => {
+    const { tenants, prices } = snapshotOf('a.toml', text)
+    expect(tenants['acme']).toMatchObject({ rpm: 5, budgetDaily: '12.5' })
+    expect(prices['openai/gpt-*']).toMatchObject({
+      input: '0.15',
+      tiers: [{ aboveInputTokens: 200_000, input: '0.3' }],
+    })
+    expect(tenants['constructor']).toBeUndefined()
+  })
+})
+
 describe('settings that nothing acts on yet are named', () => {
   const route = 'provider = "openai"\nprovider_model_id = "a"\n'
   const cases: readonly [string, string, RegExp | undefined][] = [
-    ['keys, also when left out', '[server]\nport = 1\n', /auth\.mode/],
-    ['rate limits', '[auth]\nmode = "open"\n[rate_limiting]\ndefault_rpm = 5\n', /^rate_limiting/],
     ['a weight', `[auth]\nmode = "open"\n[[models.m.routes]]\n${route}weight = 2\n`, /^weights/],
     ['a circuit', `[auth]\nmode = "open"\n[models.m.primary]\n${route}circuit.open_ms = 5\n`, /^circuit/],
     [

@@ -5,7 +5,8 @@ import type { Provider } from '../providers/provider.ts'
 import { type Built, buildSnapshot } from './build.ts'
 import type { Report } from './build-providers.ts'
 import { type Document, MAX_FILE_BYTES, parseDocument } from './document.ts'
-import { withTelemetry } from './environment.ts'
+import { withStores, withTelemetry } from './environment.ts'
+import { isLoopback } from './loopback.ts'
 import { noticesFor } from './not-in-effect.ts'
 import type { Path } from './place.ts'
 import { type Problem, pathText, sortProblems } from './problem.ts'
@@ -103,12 +104,16 @@ export function loadDocument(document: Document | undefined, options: LoadOption
   const telemetry = withTelemetry(read.translated.config, tree, options.environment, fillsFromEnvironment)
   problems.push(...telemetry.problems)
   const config = withOverrides(
-    { ...read.translated.config, observability: telemetry.observability },
+    {
+      ...read.translated.config,
+      ...withStores(read.translated.config, options.environment, labels),
+      observability: telemetry.observability,
+    },
     options.overrides,
   )
   const { environment, providers } = options
   const { removed, report, origin } = read
-  const notices = noticesFor(tree, config)
+  const notices = noticesFor(tree)
   const context = {
     config,
     providers,
@@ -190,10 +195,6 @@ function readAs<Schema extends z.ZodType>(
     removed,
     report: (path, expected, options) => reporter.problem(placeOf ? placeOf(path) : path, expected, options),
   }
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 function withOverrides(config: Config, overrides: Overrides = {}): Config {

@@ -1,12 +1,9 @@
 import type { Path } from './place.ts'
-import type { Config } from './schema.ts'
 import { type Tree, walkTree } from './tree.ts'
 
 interface Pending {
   paths: readonly string[]
   notice: string
-  /** Decides in place of the paths, for a setting that counts also when it is left out. */
-  when?(config: Config): boolean
 }
 
 /**
@@ -15,15 +12,6 @@ interface Pending {
  * `*` in a path stands for any name or index.
  */
 export const notInEffect: readonly Pending[] = [
-  {
-    paths: ['auth.mode'],
-    notice: 'auth.mode is "keys", but there are no keys yet: every call that reaches the gateway is let in',
-    when: (config) => config.auth.mode === 'keys',
-  },
-  {
-    paths: ['rate_limiting'],
-    notice: 'rate_limiting is read but not enforced yet: calls are not limited by the minute',
-  },
   {
     paths: ['models.*.routes.*.weight'],
     notice: 'weights of routes are read but not in effect yet: routes are tried in the order of the file',
@@ -57,16 +45,14 @@ function matches(pattern: readonly string[], path: Path): boolean {
 }
 
 /** One sentence for each group of settings of a file that nothing acts on yet. */
-export function noticesFor(tree: Tree, config: Config): string[] {
+export function noticesFor(tree: Tree): string[] {
   const present: Path[] = []
   walkTree(tree, (path) => void present.push(path))
   const isPresent = (text: string): boolean => {
     const pattern = text.split('.')
     return present.some((path) => matches(pattern, path))
   }
-  return notInEffect
-    .filter(({ paths, when }) => (when ? when(config) : paths.some(isPresent)))
-    .map(({ notice }) => notice)
+  return notInEffect.filter(({ paths }) => paths.some(isPresent)).map(({ notice }) => notice)
 }
 
 /** Whether a setting of our own schema, by its path with `*` for names, is acted on. */

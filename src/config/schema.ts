@@ -11,6 +11,14 @@ import {
 import { modelSchema } from './schema-model.ts'
 import { observabilitySchema } from './schema-observability.ts'
 import { providerSchema } from './schema-provider.ts'
+import {
+  databaseSchema,
+  idempotencySchema,
+  pricesSchema,
+  redisSchema,
+  tenantsSchema,
+  usageSchema,
+} from './schema-tenancy.ts'
 
 const MEBIBYTE = 1024 * 1024
 
@@ -51,9 +59,9 @@ const serverSchema = z.strictObject({
 const authSchema = z.strictObject({
   mode: z
     .enum(['keys', 'open'])
-    .default('keys')
+    .optional()
     .describe(
-      '`keys`: every call needs a key of this gateway. `open`: none is asked for; meant for one’s own machine.',
+      '`keys`: every call needs a key of this gateway. `open`: none is asked for; meant for one’s own machine. Default: `keys`, but on a loopback address only from the first key on that is made.',
     ),
 })
 
@@ -250,6 +258,12 @@ export const configSchema = z
       .describe('How requests and answers are carried between protocols.'),
     model_list: modelListSchema.prefault({}).describe('Which models are served and how they are listed.'),
     rate_limiting: rateLimitingSchema.optional().describe('Requests a minute for keys.'),
+    tenants: tenantsSchema.default({}),
+    prices: pricesSchema.default({}),
+    idempotency: idempotencySchema.prefault({}).describe('Calls with an `Idempotency-Key`.'),
+    usage: usageSchema.prefault({}).describe('What is kept of every call.'),
+    database: databaseSchema.prefault({}).describe('Where keys and usage are kept.'),
+    redis: redisSchema.prefault({}).describe('What replicas share.'),
     observability: observabilitySchema.prefault({}).describe('Logs, traces and metrics.'),
   })
   .meta({ title: 'XiaojinPro Gateway configuration' })

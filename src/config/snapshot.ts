@@ -84,6 +84,14 @@ export interface Translation {
 /** A provider of the snapshot: its settings, and which kind it is. */
 export type ConfiguredProvider = Readonly<ProviderSettings> & { readonly type: string }
 
+/** Limits of one tenant as configured; budgets are decimal texts in US dollars. */
+export type TenantSettings = Camel<Config['tenants'][string]>
+type PriceConfig = Config['prices'][string]
+/** Prices in US dollars, as decimal texts; tiers by rising bound. */
+export type PriceSettings = Omit<Camel<PriceConfig>, 'tiers'> & {
+  tiers?: readonly Camel<NonNullable<PriceConfig['tiers']>[number]>[]
+}
+
 /** Which of the known files this configuration came from. */
 export type Origin = 'environment' | 'file' | 'system-b' | 'system-c'
 
@@ -98,7 +106,8 @@ export interface Snapshot {
   readonly file?: string
   readonly origin: Origin
   readonly server: Camel<Config['server']>
-  readonly auth: { readonly mode: 'keys' | 'open' }
+  /** `first-key`: no key is asked for until the first one is made (loopback only). */
+  readonly auth: { readonly mode: 'keys' | 'first-key' | 'open' }
   readonly limits: Camel<Config['limits']>
   readonly timeouts: Timeouts
   readonly retry: Retry
@@ -108,6 +117,14 @@ export interface Snapshot {
   readonly translation: Translation
   readonly modelList: ModelList
   readonly rateLimiting?: { readonly defaultRpm: number; readonly burstSize: number }
+  /** By name; without a prototype. */
+  readonly tenants: Readonly<Record<string, TenantSettings>>
+  /** By `provider/model` pattern, in the order of the file. Amounts are decimal texts in US dollars. */
+  readonly prices: Readonly<Record<string, PriceSettings>>
+  readonly idempotency: Camel<Config['idempotency']>
+  readonly usage: Camel<Config['usage']>
+  readonly database: Camel<Config['database']>
+  readonly redis: Camel<Config['redis']>
   readonly observability: Camel<Config['observability']>
   /** Sentences for the log: what an operator should know although nothing is wrong. */
   readonly notices: readonly string[]

@@ -21,7 +21,7 @@ export async function acceptCall(
   decode = (client: ClientDialect, body: ReadBody): ChatRequest => client.client.decodeRequest(body.json),
 ): Promise<Call> {
   const startedAt = performance.now()
-  const { request, requestId } = inbound
+  const { request, requestId, identity } = inbound
   const snapshot = gateway.snapshot()
   const client = gateway.clients[dialect]
   if (!client) throw new GatewayError('internal', `No client side for ${dialect}`)
@@ -40,7 +40,8 @@ export async function acceptCall(
     headers: request.headers,
     snapshot,
     signal: request.signal,
-    tenant: 'open',
+    identity,
+    tenant: identity.tenant,
     strict: snapshot.translation.strict || isTrue(request.headers.get('x-xjp-strict')),
     startedAt,
     scrub: (text) => gateway.redactor.text(text),
@@ -53,6 +54,8 @@ export async function acceptCall(
       bytesSent: 0,
     },
     taps: [],
+    ends: [],
+    replyHeaders: {},
     targets: [],
   }
 }

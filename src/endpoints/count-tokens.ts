@@ -10,7 +10,7 @@ import { readAll } from '../upstream/source.ts'
 import { acceptCall } from './accept.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
-import { logCall } from './log-call.ts'
+import { endCall } from './log-call.ts'
 import { safeHeaders } from './respond.ts'
 
 const MAXIMUM_BYTES = 64 * 1024
@@ -27,7 +27,7 @@ export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<R
   const counted = target && (await upstreamCount(gateway, call, target))
   call.record.status = 200
   call.record.endedBy = 'complete'
-  logCall(gateway, call)
+  endCall(gateway, call)
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'x-request-id': call.id,

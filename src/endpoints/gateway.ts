@@ -1,8 +1,10 @@
 import type { Snapshot } from '../config/snapshot.ts'
-import type { ClientDialect, Handler } from '../pipeline/call.ts'
+import type { ClientDialect, Handler, Identity } from '../pipeline/call.ts'
 import type { Outside } from '../pipeline/exchange.ts'
+import type { Exchange } from '../platform/serve.ts'
 import type { StreamWriter } from '../platform/stream.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
+import type { MaybePromise } from '../store/ports/shared-state.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Redactor } from '../telemetry/redact.ts'
 
@@ -10,6 +12,11 @@ import type { Redactor } from '../telemetry/redact.ts'
 export interface Gateway {
   /** The live configuration; a request takes it once and keeps it. */
   snapshot(): Snapshot
+  /**
+   * Who calls, by the credential in the headers. Throws 400, 401, 403, 429 or 503; answers at once where nothing has to
+   * be looked up.
+   */
+  identify(request: Request, exchange: Exchange): MaybePromise<Identity>
   clients: Readonly<Partial<Record<DialectName, ClientDialect>>>
   /** The policies and the exchange, composed. */
   handle: Handler

@@ -6,7 +6,7 @@ import type { DialectName } from '../protocol/model/origin.ts'
 import { acceptCall } from './accept.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
-import { logCall } from './log-call.ts'
+import { endCall } from './log-call.ts'
 import { errorResponse, pendingStream, replyResponse, type StreamHooks } from './respond.ts'
 
 /** `POST /v1/chat/completions`, `POST /v1/messages`: one chat request in, one answer out, whole or streamed. */
@@ -39,10 +39,10 @@ export async function generate(gateway: Gateway, inbound: Inbound, dialect: Dial
       error,
       call.client.client,
       call.id,
-      attempts > 0 ? { 'x-xjp-attempts': String(attempts) } : {},
+      attempts > 0 ? { ...call.replyHeaders, 'x-xjp-attempts': String(attempts) } : call.replyHeaders,
     )
     call.record.status = call.signal.aborted ? 499 : response.status
-    logCall(gateway, call)
+    endCall(gateway, call)
     return response
   }
 }
@@ -72,9 +72,7 @@ async function unlessSlow(reply: Promise<Reply>, milliseconds: number): Promise<
 function pending(call: Call, reply: Promise<Reply>): Reply {
   return {
     status: 200,
-    headers: {
-      ...streamHeaders,
-    },
+    headers: { ...streamHeaders, ...call.replyHeaders },
     body: pendingStream(reply, call.client.client.keepAlive, (thrown) => {
       const error = scrubbed(toGatewayError(thrown), call)
       call.record.error = error
@@ -100,7 +98,7 @@ function hooks(gateway: Gateway, call: Call, token: object): StreamHooks {
       call.record.bytesSent = bytesSent
       call.record.status = clientLeft ? 499 : 200
       if (clientLeft) call.record.endedBy = 'client'
-      logCall(gateway, call)
+      endCall(gateway, call)
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { Identity } from '../pipeline/call.ts'
 import type { Exchange } from '../platform/serve.ts'
 
 /** One request as an endpoint gets it. */
@@ -6,4 +7,6 @@ export interface Inbound {
   url: URL
   exchange: Exchange
   requestId: string
+  /** Who calls, as the router found out before anything was read; on public routes the tenant `open`. */
+  identity: Identity
 }

@@ -1,8 +1,14 @@
 import type { Call } from '../pipeline/call.ts'
 import type { Gateway } from './gateway.ts'
 
-/** One line a request, made from its record when everything is over. */
-export function logCall(gateway: Gateway, call: Call): void {
+/** Everything is over: what policies wait for runs, then the call is logged, both from its record. */
+export function endCall(gateway: Gateway, call: Call): void {
+  for (const end of call.ends) end()
+  logCall(gateway, call)
+}
+
+/** One line a request. */
+function logCall(gateway: Gateway, call: Call): void {
   const { record } = call
   const { usage, error } = record
   const failed = error !== undefined && record.endedBy !== 'client'

@@ -1,4 +1,5 @@
 import { toGatewayError } from '../pipeline/answer-reader.ts'
+import type { Identity } from '../pipeline/call.ts'
 import type { Exchange } from '../platform/serve.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import { callerClient, requestIdOf } from './caller.ts'
@@ -18,6 +19,8 @@ interface Route {
   /** Without the trailing slash; `*` at the end takes the rest. */
   path: string
   endpoint: Endpoint
+  /** `key`: who calls is found out first, and nobody unknown comes further. */
+  access: 'key' | 'public'
 }
 
 const chat = (gateway: Gateway, inbound: Inbound): Promise<Response> =>
@@ -27,16 +30,16 @@ const messages = (gateway: Gateway, inbound: Inbound): Promise<Response> =>
 
 /** Every public route. Paths without `/v1` serve clients whose base address has it already, or lacks it. */
 export const routes: readonly Route[] = [
-  { method: 'POST', path: '/v1/chat/completions', endpoint: chat },
-  { method: 'POST', path: '/chat/completions', endpoint: chat },
-  { method: 'POST', path: '/v1/messages', endpoint: messages },
-  { method: 'POST', path: '/v1/messages/count_tokens', endpoint: countTokens },
-  { method: 'GET', path: '/v1/models', endpoint: listModels },
-  { method: 'GET', path: '/models', endpoint: listModels },
-  { method: 'GET', path: '/v1/models/*', endpoint: showModel },
-  { method: 'GET', path: '/healthz', endpoint: health },
-  { method: 'GET', path: '/health', endpoint: health },
-  { method: 'GET', path: '/readyz', endpoint: ready },
+  { method: 'POST', path: '/v1/chat/completions', endpoint: chat, access: 'key' },
+  { method: 'POST', path: '/chat/completions', endpoint: chat, access: 'key' },
+  { method: 'POST', path: '/v1/messages', endpoint: messages, access: 'key' },
+  { method: 'POST', path: '/v1/messages/count_tokens', endpoint: countTokens, access: 'key' },
+  { method: 'GET', path: '/v1/models', endpoint: listModels, access: 'key' },
+  { method: 'GET', path: '/models', endpoint: listModels, access: 'key' },
+  { method: 'GET', path: '/v1/models/*', endpoint: showModel, access: 'key' },
+  { method: 'GET', path: '/healthz', endpoint: health, access: 'public' },
+  { method: 'GET', path: '/health', endpoint: health, access: 'public' },
+  { method: 'GET', path: '/readyz', endpoint: ready, access: 'public' },
 ]
 
 const exact = new Map(
@@ -74,7 +77,7 @@ export async function answer(gateway: Gateway, request: Request, exchange: Excha
         `origin: ${origin} may not call this gateway (server.cors.origins)`,
         { param: 'origin' },
       )
-    const response = await dispatch(gateway, { request, url, exchange, requestId })
+    const response = await dispatch(gateway, { request, url, exchange, requestId, identity: nobody })
     if (origin !== null)
       for (const [name, value] of corsHeaders(snapshot, origin)) response.headers.set(name, value)
     return response
@@ -90,12 +93,19 @@ export async function answer(gateway: Gateway, request: Request, exchange: Excha
   }
 }
 
-function dispatch(gateway: Gateway, inbound: Inbound): Response | Promise<Response> {
+/** On public routes nobody is asked who they are. */
+const nobody: Identity = { tenant: 'open' }
+
+async function dispatch(gateway: Gateway, inbound: Inbound): Promise<Response> {
   const { request, url } = inbound
   // A trailing slash is a slip, two are another path.
   const path =
     url.pathname.length > 1 && url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
   const found = find(request.method === 'HEAD' ? 'GET' : request.method, path)
+  if (found?.access !== 'public') {
+    const identity = gateway.identify(request, inbound.exchange)
+    inbound.identity = identity instanceof Promise ? await identity : identity
+  }
   if (found) return found.endpoint(gateway, inbound)
   const allowed = ['GET', 'POST'].filter((method) => find(method, path))
   if (allowed.length > 0)

@@ -6,7 +6,8 @@ import type { AnswerEvent } from '../protocol/model/event.ts'
 import type { Finish } from '../protocol/model/finish.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
 import type { Usage } from '../protocol/model/usage.ts'
-import type { MemberSpan } from './json-scan.ts'
+import type { KeyRecord } from '../store/ports/keys.ts'
+import type { Members } from './member-index.ts'
 import type { Target } from './target.ts'
 
 export type ClientDialect = Dialect & { client: ClientSide }
@@ -17,6 +18,12 @@ export interface AttemptRecord {
   startedAt: number
   milliseconds: number
   error?: GatewayError
+}
+
+/** Who calls. In open mode everyone without a key is the tenant `open`. */
+export interface Identity {
+  readonly tenant: string
+  readonly key?: KeyRecord
 }
 
 /** Everything known about a call, filled in as it happens; logs, metrics and usage are made from it after the end. */
@@ -36,6 +43,10 @@ export interface CallRecord {
   bytesSent: number
   status?: number
   error?: GatewayError
+  /** What the call cost, in picodollars (10⁻¹² US dollars); absent when the model has no price. */
+  cost?: bigint
+  /** The answer came from an earlier call (idempotency): nothing was used. */
+  replay?: boolean
   /** Who ended it: the answer was complete, the client left, an upstream or the gateway failed. */
   endedBy?: 'complete' | 'client' | 'upstream' | 'gateway'
 }
@@ -46,7 +57,7 @@ export interface Call {
   readonly client: ClientDialect
   /** The body as the client sent it, and where its top-level members stand. */
   readonly body: Uint8Array
-  readonly members: ReadonlyMap<string, MemberSpan>
+  readonly members: Members
   /** The request as decoded, with the configuration's defaults. */
   request: ChatRequest
   /** The request with reasoning state that the client dropped, when some is known. */
@@ -56,6 +67,7 @@ export interface Call {
   readonly snapshot: Snapshot
   /** Aborted when the client leaves; every upstream exchange obeys it. */
   readonly signal: AbortSignal
+  readonly identity: Identity
   readonly tenant: string
   /** Losses refuse the request instead of being reported. */
   readonly strict: boolean
@@ -65,6 +77,13 @@ export interface Call {
   readonly record: CallRecord
   /** Called with every batch of events, in order, before the client sees it. Must not throw or wait. */
   readonly taps: ((events: readonly AnswerEvent[]) => void)[]
+  /**
+   * Run once when everything is over, before the log line: after the last byte, when the client left, after an error.
+   * The record is complete then. In the order they were added; must not throw or wait.
+   */
+  readonly ends: (() => void)[]
+  /** Headers that policies add to the answer, whatever it is. */
+  readonly replyHeaders: Record<string, string>
   /** Ordered by preference; filled by the route policy. */
   targets: readonly Target[]
 }

@@ -338,6 +338,7 @@ const MAXIMUM_LISTED = 20
 function describe(call: Call): Record<string, string> {
   const { record } = call
   const headers: Record<string, string> = {
+    ...call.replyHeaders,
     'x-xjp-provider': record.provider ?? '',
     'x-xjp-target': record.target ?? '',
     'x-xjp-attempts': String(Math.max(1, record.attempts.length)),

@@ -26,6 +26,8 @@ export interface ListenOptions {
 export interface Exchange {
   /** The request was read: from now on silence is not a reason to close. */
   keepOpen(): void
+  /** The peer's IP address; empty when it is gone already. */
+  clientAddress(): string
 }
 
 /** A client that sends nothing for this long while its request is being read is let go. */
@@ -50,6 +52,7 @@ export function listen(options: ListenOptions): Listener {
           isKeptOpen = true
           current.timeout(request, 0)
         },
+        clientAddress: () => current.requestIP(request)?.address ?? '',
       })
       // The time-out belongs to the connection: the next request on it must not be waited for without end.
       if (isKeptOpen) whenStreamEnds(response, () => current.timeout(request, idleSeconds))
