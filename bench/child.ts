@@ -8,6 +8,8 @@ export interface Server {
   port: number
   /** The process whose time and memory count. */
   pid: number
+  /** Header lines every request to it needs, each with its line end. */
+  headers?: string
   stop(): Promise<void>
 }
 

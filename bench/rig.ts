@@ -47,7 +47,7 @@ export class Rig {
   load(target: Target, shape: RequestShape): LoadTarget {
     const port = target.server === 'direct' ? this.upstream.port : this.server(target)?.port
     if (port === undefined) throw new Error(`${target.name}: its server was not started`)
-    return { port, request: requestBytes(target, shape) }
+    return { port, request: requestBytes(target, shape, this.server(target)?.headers) }
   }
 
   /** Lets a window pass and says what the target's process spent in it. */

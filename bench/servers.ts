@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -8,12 +9,13 @@ export const root = resolve(import.meta.dir, '..')
 const ADDRESS = /http:\/\/127\.0\.0\.1:(\d+)/
 
 /** What can stand between a client and the scripted upstream. */
-export type ServerKind = 'pipe' | 'nginx' | 'gateway'
+export type ServerKind = 'pipe' | 'nginx' | 'gateway' | 'accounts'
 
 const START: Record<ServerKind, (upstreamPort: number) => Promise<Server>> = {
   pipe: startPipe,
   nginx: startNginx,
   gateway: startGateway,
+  accounts: startAccounts,
 }
 
 /** Why a kind cannot be measured on this machine. */
@@ -53,15 +55,59 @@ async function startNginx(upstreamPort: number): Promise<Server> {
   }
 }
 
-/** The gateway as a newcomer starts it: no file, providers from the environment, no keys. */
-async function startGateway(upstreamPort: number): Promise<Server> {
+/** The gateway as a newcomer starts it: no file, providers from the environment, no keys, nothing written. */
+function startGateway(upstreamPort: number): Promise<Server> {
+  return serve(upstreamPort, ['--open'])
+}
+
+/** No limit of the metered key is ever reached, but each is counted. */
+const KEY_LIMITS = [
+  ...['--rpm', '100000000', '--rpd', '1000000000', '--tpm', '1000000000', '--concurrency', '100000'],
+  ...['--quota-tokens-daily', '1000000000000', '--budget-daily', '1000000'],
+]
+const ACCOUNTS_CONFIG = `
+[auth]
+mode = "keys"
+[prices."openai/bench"]
+input = 0.15
+output = 0.6
+`
+
+/** The gateway as a team runs it: a key with every kind of limit, prices, the journal and the database. */
+async function startAccounts(upstreamPort: number): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'xjp-bench-accounts-'))
+  const config = join(folder, 'xjp.toml')
+  writeFileSync(config, ACCOUNTS_CONFIG)
+  const made = spawnSync(
+    'node',
+    [join(root, 'bin/xjp-gateway.mjs'), 'keys', 'create', '--tenant', 'bench', ...KEY_LIMITS].concat(
+      '--data-dir',
+      folder,
+      '--json',
+    ),
+    { encoding: 'utf8' },
+  )
+  if (made.status !== 0) throw new Error(`no key could be made: ${made.stderr}`)
+  const { key } = JSON.parse(made.stdout) as { key: string }
+  const server = await serve(upstreamPort, ['--config', config, '--data-dir', folder])
+  return {
+    ...server,
+    headers: `authorization: Bearer ${key}\r\n`,
+    async stop() {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function serve(upstreamPort: number, args: readonly string[]): Promise<Server> {
   const upstream = `http://127.0.0.1:${upstreamPort}`
   const server = await startChild({
     command: [
       'node',
       join(root, 'bin/xjp-gateway.mjs'),
       'serve',
-      ...['--port', '0', '--host', '127.0.0.1', '--open'],
+      ...['--port', '0', '--host', '127.0.0.1', ...args],
     ],
     environment: {
       NODE_ENV: 'production',

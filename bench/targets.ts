@@ -17,11 +17,15 @@ const openai = { server: 'gateway', upstream: 'chat-completions', model: 'openai
 const anthropic = { server: 'gateway', upstream: 'messages', model: 'anthropic/claude-bench' } as const
 const gemini = { server: 'gateway', upstream: 'generate-content', model: 'gemini/gemini-2.5-bench' } as const
 
+/** The same as `chat`, with a key, every kind of limit, prices, journal and database. */
+export const ACCOUNTS = 'chat with keys, limits, usage'
+
 export const TARGETS: readonly Target[] = [
   { name: 'direct', server: 'direct', ...plain },
   { name: 'bare pipe', server: 'pipe', ...plain },
   { name: 'nginx', server: 'nginx', ...plain },
   { name: 'chat', client: 'chat-completions', ...openai },
+  { name: ACCOUNTS, client: 'chat-completions', ...openai, server: 'accounts' },
   { name: 'messages', client: 'messages', ...anthropic },
   { name: 'chat → messages', client: 'chat-completions', ...anthropic },
   { name: 'messages → chat', client: 'messages', ...openai },
@@ -29,9 +33,10 @@ export const TARGETS: readonly Target[] = [
   { name: 'messages → generate-content', client: 'messages', ...gemini },
 ]
 
-export type Family = 'reference' | 'same dialect' | 'translated'
+export type Family = 'reference' | 'same dialect' | 'translated' | 'accounted'
 
 export function family(target: Target): Family {
+  if (target.server === 'accounts') return 'accounted'
   if (target.server !== 'gateway') return 'reference'
   return target.client === target.upstream ? 'same dialect' : 'translated'
 }
@@ -50,11 +55,11 @@ export interface RequestShape {
 }
 
 /** The bytes a client of this target sends. */
-export function requestBytes(target: Target, shape: RequestShape): Uint8Array {
+export function requestBytes(target: Target, shape: RequestShape, headers = ''): Uint8Array {
   const prompt = shape.agent ? agentPrompt : smallPrompt
   const body = JSON.stringify({ model: target.model, ...prompt[target.client], stream: shape.stream })
   return new TextEncoder().encode(
     `POST ${PATHS[target.client]} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
-      `content-length: ${body.length}\r\n\r\n${body}`,
+      `${headers}content-length: ${body.length}\r\n\r\n${body}`,
   )
 }

@@ -1,7 +1,7 @@
 import { type Bench, inRounds, type Measure, noFailures } from '../bench.ts'
 import type { FigureId, Samples } from '../figures.ts'
 import { ClosedLoop, OpenLoop } from '../load.ts'
-import type { RequestShape, Target } from '../targets.ts'
+import { ACCOUNTS, type RequestShape, type Target } from '../targets.ts'
 
 const CONNECTIONS = 64
 /** Below this share of its core the measured process was waiting for the rig. */
@@ -72,9 +72,20 @@ export const requests: Measure = {
       for (const load of loads)
         into.add(fraction(load), target, await costAt(bench, target, found.rate * load, seconds))
     })
+    noteOpenRate(bench, samples)
     noteRigLimit(bench, samples, 'request-rate', busy)
     return samples
   },
+}
+
+/** What keys, limits and accounting take of the maximum rate: round by round beside the same way in open mode. */
+function noteOpenRate(bench: Bench, samples: Samples): void {
+  const accounts = bench.targets.find(({ name }) => name === ACCOUNTS)
+  const open = bench.targets.find(({ name }) => name === 'chat')
+  if (!accounts || !open) return
+  const rates = samples.of('request-rate', open)
+  for (const [round, rate] of samples.of('request-rate', accounts).entries())
+    samples.add('open-rate-ratio', accounts, (rates[round] ?? Number.NaN) / rate)
 }
 
 /** CPU of a request at a fixed rate. */

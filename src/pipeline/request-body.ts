@@ -142,6 +142,6 @@ export function clientPath(call: Call, path: string): string {
 
 /** The older of two names when that is the one the client used. */
 function sentName({ client, members }: Call, name: string): string {
-  const older = client.client.olderNames?.[name]
+  const older = client.client.olderNames?.get(name)
   return older !== undefined && members.has(older) && !members.has(name) ? older : name
 }

@@ -59,7 +59,7 @@ export interface ClientSide {
   /** The client's name for a member of `ChatRequest` (`topK` → `top_k`). */
   fieldName(member: string): string
   /** Deprecated names by their newer ones, for telling a client of the field that it did send. */
-  readonly olderNames?: Readonly<Record<string, string>>
+  readonly olderNames?: ReadonlyMap<string, string>
 }
 
 export interface EncodedRequest {

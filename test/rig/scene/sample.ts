@@ -4,6 +4,7 @@ import { at, type Fields, fields, isFields, list, text } from '../json.ts'
 export const SAMPLE_TEXT = '北京 "quoted"\n😀'
 
 const formats: Record<string, string> = {
+  __proto__: null as never,
   date: '2026-11-20',
   'date-time': '2026-11-20T08:00:00Z',
   time: '08:00:00Z',

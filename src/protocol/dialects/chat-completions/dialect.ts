@@ -42,7 +42,11 @@ export const chatCompletions: Dialect = {
     encodeStreamError,
     keepAlive: ': ping\n\n',
     modelInEveryEvent: true,
-    olderNames: { max_completion_tokens: 'max_tokens', tools: 'functions', tool_choice: 'function_call' },
+    olderNames: new Map([
+      ['max_completion_tokens', 'max_tokens'],
+      ['tools', 'functions'],
+      ['tool_choice', 'function_call'],
+    ]),
     fieldName: (member) => (Object.hasOwn(fieldNames, member) ? (fieldNames[member] ?? member) : member),
   },
   upstream: { encodeRequest, decodeAnswer, decodeStream, decodeError, wireToolName },

@@ -128,7 +128,7 @@ function outputFormat(body: JsonObject, kept: JsonObject): OutputFormat | undefi
   if (!object) return undefined
   const type = required(readString(object, 'type', path), at(path, 'type'), 'a type')
   const leftover: JsonObject = { ...rest(object, formatMembers) }
-  const format = formats[type]?.(object, path, leftover)
+  const format = Object.hasOwn(formats, type) ? formats[type]?.(object, path, leftover) : undefined
   if (format === undefined) kept[path] = object
   else for (const _ in leftover) kept[path] = leftover
   return format

@@ -33,6 +33,7 @@ function thinkingState(block: Fields, request: WireRequest): State {
 type BlockReader = (block: Fields, request: WireRequest) => Part[]
 
 const readers: Record<string, BlockReader> = {
+  __proto__: null as never,
   text: (block) => [{ type: 'text', text: text(block['text']) }],
   image: (block) => readMedia(block),
   document: (block) => readMedia(block),
@@ -73,6 +74,7 @@ function textsOf(content: unknown): string {
 
 function readChoice(choice: unknown): string {
   const names: Record<string, string> = {
+    __proto__: null as never,
     auto: 'auto',
     any: 'required',
     none: 'none',
