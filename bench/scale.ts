@@ -10,7 +10,8 @@ export interface Scale {
   events: { rounds: number; seconds: number }
   firstToken: { rounds: number; seconds: number }
   prompt: { rounds: number; seconds: number }
-  memory: { streams: readonly number[]; seconds: number }
+  /** Each number of streams is held for `seconds`, the last one for `holdSeconds`: memory may grow while they last. */
+  memory: { streams: readonly number[]; seconds: number; holdSeconds: number }
   /** `settleSeconds`: connections that are being closed go away, a leak does not. */
   aborts: { count: number; warmUp: number; settleSeconds: number }
 }
@@ -25,7 +26,7 @@ export const NORMAL: Scale = {
   events: { rounds: 3, seconds: 1.5 },
   firstToken: { rounds: 5, seconds: 0.35 },
   prompt: { rounds: 3, seconds: 0.7 },
-  memory: { streams: [1_000, 4_000], seconds: 6 },
+  memory: { streams: [1_000, 4_000], seconds: 6, holdSeconds: 60 },
   aborts: { count: 10_000, warmUp: 2_000, settleSeconds: 3 },
 }
 
@@ -40,6 +41,6 @@ export const QUICK: Scale = {
   events: { rounds: 1, seconds: 0.6 },
   firstToken: { rounds: 1, seconds: 0.25 },
   prompt: { rounds: 1, seconds: 0.4 },
-  memory: { streams: [1_000, 4_000], seconds: 1.5 },
+  memory: { streams: [1_000, 4_000], seconds: 1.5, holdSeconds: 10 },
   aborts: { count: 2_000, warmUp: 500, settleSeconds: 1 },
 }

@@ -1,12 +1,16 @@
+import type { Accounts } from './accounts.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { ActiveCalls, type Gateway } from './endpoints/gateway.ts'
 import type { ClientDialect } from './pipeline/call.ts'
 import { compose } from './pipeline/call.ts'
 import { exchange, type Outside } from './pipeline/exchange.ts'
 import { newId } from './platform/random.ts'
+import { account } from './policies/account.ts'
 import { attempt } from './policies/attempt.ts'
+import { authorise } from './policies/authorise.ts'
 import { continuity } from './policies/continuity.ts'
-import { identify } from './policies/identify.ts'
+import { idempotency } from './policies/idempotency.ts'
+import { limit } from './policies/limit.ts'
 import { meter } from './policies/meter.ts'
 import { route } from './policies/route.ts'
 import { validate } from './policies/validate.ts'
@@ -15,7 +19,6 @@ import type { Dialect } from './protocol/dialects/dialect.ts'
 import { generateContent } from './protocol/dialects/generate-content/dialect.ts'
 import { messages } from './protocol/dialects/messages/dialect.ts'
 import type { Services } from './providers/provider.ts'
-import { MemoryVault } from './store/vault.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Redactor } from './telemetry/redact.ts'
 import { send } from './upstream/send.ts'
@@ -29,32 +32,42 @@ const dialects = {
 
 /**
  * Builds a gateway out of its parts. The order of the policies is the contract:
- *  1. meter       reads along and keeps usage and finish in `call.record`; sees refused calls too
- *  2. identify    who calls: everything below may rely on `call.tenant`
- *  3. validate    refuses what the configuration forbids, before any cost
- *  4. continuity  adds `call.restored`: reasoning state that the client dropped; request-body.ts reads it
- *  5. route       public name → `call.targets`
- *  6. attempt     retries and falls back over the targets; runs 7 many times, each with one target
- *  7. exchange    one request to one target; resolves at the first content (the commit point)
+ *  1. meter        reads along and keeps usage and finish in `call.record`; sees refused calls too
+ *  2. authorise    refuses models the caller's key is not for, before anything says whether they exist
+ *  3. validate     refuses what the configuration forbids, before any cost
+ *  4. idempotency  answers a repeated call with the first one's answer
+ *  5. continuity   adds `call.restored`: reasoning state that the client dropped; request-body.ts reads it
+ *  6. route        public name → `call.targets`
+ *  7. limit        reserves requests, tokens, money and a slot; settles when the call is over
+ *  8. attempt      retries and falls back over the targets; runs what follows many times, each with one target
+ *  9. account      writes the attempt down before a byte leaves
+ * 10. exchange     one request to one target; resolves at the first content (the commit point)
  */
 export function createGateway(parts: {
   snapshot(): Snapshot
   services: Services
+  accounts: Accounts
   log: Logger
   redactor: Redactor
 }): Gateway {
+  const { accounts } = parts
   const outside: Outside = { dialects, send, services: parts.services, now: Date.now, newId }
   const policies = [
     meter,
-    identify,
+    authorise,
     validate,
-    continuity(new MemoryVault(Date.now)),
+    idempotency(accounts.idempotency),
+    continuity(accounts.vault),
     route,
+    limit(accounts.limits),
     attempt({ random: Math.random, sleep }),
+    account(accounts.accounting),
   ]
   return {
     ...parts,
-    identify: () => ({ tenant: 'open' }),
+    identify: (request, exchange) => accounts.identifier.identify(request, exchange),
+    begin: (call) => accounts.accounting.begin(call),
+    stores: accounts.stores,
     clients: { 'chat-completions': asClient(chatCompletions), messages: asClient(messages) },
     handle: compose(policies, (call) => {
       const [target] = call.targets

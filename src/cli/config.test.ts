@@ -64,8 +64,7 @@ describe('config check', () => {
     expect(out).toStartWith('ok: good.toml\n')
     expect(out).toContain('listens on  http://127.0.0.1:9000')
     expect(out).toContain('models      claude-sonnet-4.5\n')
-    expect(out).toContain('auth        keys\n')
-    expect(out).toContain('note        auth.mode is "keys", but there are no keys yet')
+    expect(out).toContain('auth        keys, from the first one on that is made\n')
   })
 
   test('says everything that is wrong with a wrong one', async () => {
@@ -93,7 +92,7 @@ describe('config check', () => {
     expect(JSON.parse(right.out)).toMatchObject({
       ok: true,
       source: 'good.toml',
-      auth: 'keys',
+      auth: 'first-key',
       models: ['claude-sonnet-4.5'],
     })
     const wrong = await run(['check', 'bad.toml', '--json'])

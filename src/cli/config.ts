@@ -104,11 +104,17 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`
 }
 
+const whoIsAsked: Readonly<Record<Snapshot['auth']['mode'], string>> = {
+  keys: 'keys',
+  'first-key': 'keys, from the first one on that is made',
+  open: 'open: no keys are asked for',
+}
+
 interface Summary {
   version: string
   source: string
   listen: string
-  auth: string
+  auth: Snapshot['auth']['mode']
   models: string[]
   passthrough: readonly string[]
   defaultProvider?: string
@@ -142,7 +148,7 @@ function summaryText(summary: Summary): string {
   const rows: [string, string][] = [
     ['version', summary.version],
     ['listens on', summary.listen],
-    ['auth', summary.auth === 'open' ? 'open: no keys are asked for' : 'keys'],
+    ['auth', whoIsAsked[summary.auth]],
     ['providers', providers.join(', ')],
     ['models', models.join(', ')],
     ['also', passthrough.map((name) => `${name}/…`).join(', ')],

@@ -1,8 +1,10 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import { providers } from '../providers/list.ts'
 import { runConfigCommand } from './config.ts'
+import { runKeygen, runKeysCommand } from './keys.ts'
 import { serve } from './serve.ts'
 import { usage } from './usage.ts'
+import { runUsageCommand } from './usage-command.ts'
 
 const [command, ...rest] = process.argv.slice(2)
 
@@ -20,6 +22,9 @@ const io = {
 const commands: Readonly<Record<string, () => Promise<number> | number>> = {
   serve: () => serve(rest, io),
   config: () => runConfigCommand(rest, io, providers),
+  keys: () => runKeysCommand(rest, io, providers),
+  keygen: () => runKeygen(rest, io, providers),
+  usage: () => runUsageCommand(rest, io, providers),
   version: () => {
     io.stdout(`xjp-gateway ${packageJson.version}\n`)
     return 0

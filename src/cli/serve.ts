@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
+import { type Accounts, openAccounts } from '../accounts.ts'
 import { findConfigFile, type LoadOptions, load } from '../config/load.ts'
-import { isLoopback } from '../config/loopback.ts'
 import { problemReport } from '../config/problem.ts'
 import { LiveConfig, type ReloadReport, watchConfigFile } from '../config/reload.ts'
 import type { Snapshot } from '../config/snapshot.ts'
@@ -14,9 +14,18 @@ import { Redactor } from '../telemetry/redact.ts'
 import { googleServices } from '../upstream/google-services.ts'
 import type { CommandIo } from './config.ts'
 import { withoutOwnAddress } from './own-address.ts'
+import {
+  dataDirectoryOf,
+  newerSchema,
+  showAdministratorToken,
+  tellWhoMayCall,
+  weakToken,
+} from './serve-accounts.ts'
 import { type ServeArguments, serveArguments } from './serve-arguments.ts'
 
 const BAD_CONFIGURATION = 2
+/** How long the start waits for the stores; without them it serves whom it knows. */
+const STORE_WAIT_MILLISECONDS = 3_000
 /** The runtime's own limit lies above every limit a configuration may set, so that the answer is ours. */
 const RUNTIME_BODY_BYTES = 1024 * 1024 * 1024 + 1
 
@@ -36,6 +45,11 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     io.stderr(problemReport(first.problems))
     return BAD_CONFIGURATION
   }
+  const weak = weakToken(io)
+  if (weak !== undefined) {
+    io.stderr(`xjp-gateway: ${weak}\n`)
+    return BAD_CONFIGURATION
+  }
   const redactor = new Redactor()
   learnSecrets(redactor, first.snapshot)
   const log = new Logger(logSettings(first.snapshot, parsed, io), redactor)
@@ -45,26 +59,51 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     now: Date.now,
     onReload: (report) => onReload(report, live, log, redactor, parsed, io),
   })
+  const dataDirectory = dataDirectoryOf(first.snapshot, parsed, io)
+  const accounts = openAccounts({ snapshot: () => live.snapshot, dataDirectory, log })
   const gateway = createGateway({
     snapshot: () => live.snapshot,
     services: googleServices(io.env),
+    accounts,
     log,
     redactor,
   })
   // Before the line that says it is ready: who reads that line may send a signal at once.
   const stopped = stopSignal()
   process.on('SIGHUP', () => live.reload())
+  const newer = await newerSchema(accounts)
+  if (newer !== undefined) {
+    io.stderr(`xjp-gateway: ${newer}\n`)
+    await accounts.stop(0)
+    return BAD_CONFIGURATION
+  }
+  await within(accounts.start(), STORE_WAIT_MILLISECONDS)
   const listener = open(gateway, first.snapshot, io)
-  if (!listener) return 1
+  if (!listener) {
+    await accounts.stop(0)
+    return 1
+  }
   const stopWatching =
     options.file === undefined ? () => {} : watchConfigFile(options.file, io.cwd, () => live.reload())
   announce(listener, first.snapshot, log, io)
+  tellWhoMayCall(first.snapshot, dataDirectory, log)
+  void showAdministratorToken(accounts, io, log)
   for (const name of own?.ignored ?? [])
     log.warn(`${name} is this gateway's own address: it is ignored, or calls would go round in circles`)
   await stopped
   stopWatching()
-  await drain(gateway, listener, live.snapshot.server.drainSeconds)
+  await drain(gateway, accounts, listener, live.snapshot.server.drainSeconds)
   return 0
+}
+
+/** Resolves with the work, or without it after the time. */
+async function within(work: Promise<void>, milliseconds: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((wake) => {
+    timer = setTimeout(wake, milliseconds)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }
 
 function loadOptions(parsed: ServeArguments, io: CommandIo): LoadOptions {
@@ -110,10 +149,6 @@ function announce(listener: Listener, snapshot: Snapshot, log: Logger, io: Comma
     models: served.slice(0, 50),
   })
   for (const notice of snapshot.notices) log.warn(notice)
-  if (isLoopback(snapshot.server.host)) return
-  log.warn(
-    `This gateway asks for no keys and listens on ${snapshot.server.host}: anyone who reaches it spends your providers' money. Keys come with a later version; until then put it behind a proxy that checks, or listen on 127.0.0.1.`,
-  )
 }
 
 function onReload(
@@ -163,9 +198,16 @@ function stopSignal(): Promise<void> {
 
 /** How long streams that were ended by us may take to reach their clients. */
 const LAST_WORDS_MILLISECONDS = 1_000
+/** How long usage may take into the database at the end; what does not arrive waits in the journal. */
+const FLUSH_MILLISECONDS = 1_500
 
 /** Not ready at once, new work refused, open streams finish; at the limit they end with an error. */
-async function drain(gateway: Gateway, listener: Listener, seconds: number): Promise<void> {
+async function drain(
+  gateway: Gateway,
+  accounts: Accounts,
+  listener: Listener,
+  seconds: number,
+): Promise<void> {
   gateway.draining = true
   gateway.log.info('draining', { active: gateway.active.count, limit_seconds: seconds })
   // The socket stays open meanwhile: /readyz says 503, new work is refused with words, not with a closed door.
@@ -178,6 +220,7 @@ async function drain(gateway: Gateway, listener: Listener, seconds: number): Pro
   // A call is over when its answer is handed to the runtime; the client has it when the runtime wrote it.
   await listener.written(LAST_WORDS_MILLISECONDS)
   listener.close()
+  await accounts.stop(FLUSH_MILLISECONDS)
   gateway.log.info('stopped')
   await gateway.log.flush()
   process.exit(0)

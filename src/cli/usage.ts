@@ -1,6 +1,9 @@
 export const usage = `xjp-gateway: one server between any LLM client and any provider
 
   xjp-gateway serve [--config FILE] [--host HOST] [--port PORT] [--data-dir DIR] [--open]
+  xjp-gateway keys create --tenant T …       make a key; also list, show, update, disable, enable, rotate, delete
+  xjp-gateway keygen T [DESCRIPTION] [RPM] [RPD]
+  xjp-gateway usage [--tenant T] [--by day]  requests, tokens and cost; --rows shows single calls
   xjp-gateway config check [FILE]            report every mistake, with its place
   xjp-gateway config print [FILE] [--json]   the effective configuration, secrets hidden
   xjp-gateway config explain MODEL [FILE]    which route a request would take, and why

@@ -5,6 +5,7 @@ import type { ChatRequest } from '../protocol/model/request.ts'
 import { checkHead, parseBody, type ReadBody, readBytes } from './body.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
+import { leaving } from './leaving.ts'
 
 const endpointNames: Readonly<Record<DialectName, string>> = {
   'chat-completions': 'chat.completions',
@@ -31,7 +32,7 @@ export async function acceptCall(
   checkHead(request.headers, snapshot.limits)
   const body = parseBody(await readBytes(request, snapshot.limits.maxBodyBytes))
   const decoded = decode(client, body)
-  return {
+  const call: Call = {
     id: requestId,
     client,
     body: body.bytes,
@@ -39,12 +40,12 @@ export async function acceptCall(
     request: decoded,
     headers: request.headers,
     snapshot,
-    signal: request.signal,
+    ...leaving(request.signal, snapshot.usage),
     identity,
     tenant: identity.tenant,
     strict: snapshot.translation.strict || isTrue(request.headers.get('x-xjp-strict')),
     startedAt,
-    scrub: (text) => gateway.redactor.text(text),
+    scrub: scrubOf(gateway),
     record: {
       endpoint: endpointNames[dialect],
       model: decoded.model,
@@ -58,6 +59,13 @@ export async function acceptCall(
     replyHeaders: {},
     targets: [],
   }
+  gateway.begin(call)
+  return call
+}
+
+/** Made here, so that it holds no more than it needs for as long as the call lasts. */
+function scrubOf({ redactor }: Gateway): Call['scrub'] {
+  return (text) => redactor.text(text)
 }
 
 /** `limits.max_inflight`: the call itself counts already. */

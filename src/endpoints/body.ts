@@ -1,10 +1,11 @@
-import { type MemberSpan, scanJson } from '../pipeline/json-scan.ts'
+import { asBuffer, scanJson } from '../pipeline/json-scan.ts'
+import type { Members } from '../pipeline/member-index.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import { isObject, type JsonObject, parseJson } from '../protocol/model/json.ts'
 
 export interface ReadBody {
   bytes: Uint8Array
-  members: ReadonlyMap<string, MemberSpan>
+  members: Members
   json: JsonObject
 }
 
@@ -43,23 +44,24 @@ export function checkHead(
 }
 
 /** Reads a body of at most `limit` bytes; a longer one is refused as soon as that is known. */
-export async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
-  try {
-    return await bytesOf(request, limit)
-  } catch (thrown) {
-    if (thrown instanceof GatewayError) throw thrown
-    throw new GatewayError(
-      'client_closed',
-      'The client closed the connection before its request was complete',
-      {
-        cause: thrown,
-      },
-    )
-  }
+export function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+  // A declared length was looked at already.
+  const bytes = request.headers.has('content-length') ? request.bytes() : gathered(request, limit)
+  return bytes.catch(broken)
 }
 
-async function bytesOf(request: Request, limit: number): Promise<Uint8Array> {
-  if (request.headers.has('content-length')) return new Uint8Array(await request.arrayBuffer())
+function broken(thrown: unknown): never {
+  if (thrown instanceof GatewayError) throw thrown
+  throw new GatewayError(
+    'client_closed',
+    'The client closed the connection before its request was complete',
+    {
+      cause: thrown,
+    },
+  )
+}
+
+async function gathered(request: Request, limit: number): Promise<Uint8Array> {
   if (!request.body) return new Uint8Array(0)
   const pieces: Uint8Array[] = []
   let length = 0
@@ -74,7 +76,8 @@ async function bytesOf(request: Request, limit: number): Promise<Uint8Array> {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Bytes to a JSON object, with the places of its members. Shape limits are checked before parsing. */
-export function parseBody(bytes: Uint8Array): ReadBody {
+export function parseBody(given: Uint8Array): ReadBody {
+  const bytes = asBuffer(given)
   if (bytes.length === 0)
     throw new GatewayError('invalid_request', 'The request body is empty: expected a JSON object')
   const members = scanJson(bytes)

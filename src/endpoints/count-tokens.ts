@@ -1,7 +1,9 @@
+import { toGatewayError } from '../pipeline/answer-reader.ts'
 import type { Call } from '../pipeline/call.ts'
 import { sendTo } from '../pipeline/exchange.ts'
 import { prepareBody } from '../pipeline/request-body.ts'
 import type { Target } from '../pipeline/target.ts'
+import { checkScope } from '../policies/authorise.ts'
 import { targetsOf } from '../policies/route.ts'
 import { decodeCountRequest } from '../protocol/dialects/messages/count-tokens.ts'
 import { estimateTokens } from '../protocol/model/estimate.ts'
@@ -23,11 +25,7 @@ export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<R
   const call = await acceptCall(gateway, inbound, 'messages', (_client, body) =>
     decodeCountRequest(body.json),
   )
-  const [target] = targetsOf(call.snapshot, call.request.model)
-  const counted = target && (await upstreamCount(gateway, call, target))
-  call.record.status = 200
-  call.record.endedBy = 'complete'
-  endCall(gateway, call)
+  const counted = await counting(gateway, call)
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'x-request-id': call.id,
@@ -37,6 +35,26 @@ export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<R
   return new Response(JSON.stringify({ input_tokens: counted ?? estimateTokens(call.request) }), {
     headers: safeHeaders(headers),
   })
+}
+
+/** The upstream's count, when there is one; whatever comes of it, the call is over then. */
+async function counting(gateway: Gateway, call: Call): Promise<number | undefined> {
+  const { record } = call
+  try {
+    checkScope(call.identity, call.request.model)
+    const [target] = targetsOf(call.snapshot, call.request.model, call.identity)
+    const counted = target && (await upstreamCount(gateway, call, target))
+    record.status = 200
+    record.endedBy = 'complete'
+    return counted
+  } catch (thrown) {
+    record.error = toGatewayError(thrown)
+    record.status = record.error.status
+    record.endedBy = 'gateway'
+    throw thrown
+  } finally {
+    endCall(gateway, call)
+  }
 }
 
 async function upstreamCount(gateway: Gateway, call: Call, target: Target): Promise<number | undefined> {

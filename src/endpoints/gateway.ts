@@ -1,10 +1,10 @@
 import type { Snapshot } from '../config/snapshot.ts'
-import type { ClientDialect, Handler, Identity } from '../pipeline/call.ts'
+import type { Call, ClientDialect, Handler, Identity } from '../pipeline/call.ts'
 import type { Outside } from '../pipeline/exchange.ts'
 import type { Exchange } from '../platform/serve.ts'
 import type { StreamWriter } from '../platform/stream.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
-import type { MaybePromise } from '../store/ports/shared-state.ts'
+import type { MaybePromise, StoreHealth } from '../store/ports/shared-state.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Redactor } from '../telemetry/redact.ts'
 
@@ -17,6 +17,10 @@ export interface Gateway {
    * be looked up.
    */
   identify(request: Request, exchange: Exchange): MaybePromise<Identity>
+  /** What has to happen for every call as soon as it is known: it gets its account. Throws 503 when it cannot. */
+  begin(call: Call): void
+  /** How the stores stand; for `/readyz`. */
+  stores(): readonly StoreHealth[]
   clients: Readonly<Partial<Record<DialectName, ClientDialect>>>
   /** The policies and the exchange, composed. */
   handle: Handler

@@ -1,6 +1,7 @@
 import { toGatewayError } from '../pipeline/answer-reader.ts'
-import { type Call, type Reply, streamHeaders } from '../pipeline/call.ts'
+import { type Call, isStream, type Reply, streamHeaders } from '../pipeline/call.ts'
 import { scrubbed } from '../pipeline/scrub.ts'
+import { abandon } from '../platform/stream.ts'
 import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import { acceptCall } from './accept.ts'
@@ -10,41 +11,98 @@ import { endCall } from './log-call.ts'
 import { errorResponse, pendingStream, replyResponse, type StreamHooks } from './respond.ts'
 
 /** `POST /v1/chat/completions`, `POST /v1/messages`: one chat request in, one answer out, whole or streamed. */
-export async function generate(gateway: Gateway, inbound: Inbound, dialect: DialectName): Promise<Response> {
-  const token = {}
-  const shutdown = Promise.withResolvers<never>()
-  // It may come while the body is still being read: nobody waits for it then.
-  shutdown.promise.catch(() => {})
-  gateway.active.enter(
-    token,
-    () => shutdown.reject(shuttingDown()),
-    () => inbound.exchange.keepOpen(),
-  )
-  let call: Call | undefined
-  try {
-    call = await acceptCall(gateway, inbound, dialect)
-    const reply = Promise.race([gateway.handle(call), shutdown.promise])
-    const settled = call.request.stream
-      ? await unlessSlow(reply, gateway.snapshot().server.keepAliveMs)
-      : await reply
-    return replyResponse(settled ?? pending(call, reply), call.id, hooks(gateway, call, token))
-  } catch (thrown) {
-    gateway.active.leave(token)
-    if (!call) throw thrown
-    const error = scrubbed(toGatewayError(thrown), call)
-    call.record.error = error
-    call.record.endedBy = call.signal.aborted ? 'client' : endedBy(error)
-    const attempts = call.record.attempts.length
-    const response = errorResponse(
-      error,
-      call.client.client,
-      call.id,
-      attempts > 0 ? { ...call.replyHeaders, 'x-xjp-attempts': String(attempts) } : call.replyHeaders,
-    )
-    call.record.status = call.signal.aborted ? 499 : response.status
-    endCall(gateway, call)
-    return response
+export function generate(gateway: Gateway, inbound: Inbound, dialect: DialectName): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    void new Generation(gateway, inbound, resolve, reject).run(dialect)
+  })
+}
+
+/** One call up to its response. A shutdown may come first: then that is the answer, and what comes later is let go. */
+class Generation {
+  readonly #gateway: Gateway
+  readonly #inbound: Inbound
+  readonly #resolve: (response: Response) => void
+  readonly #reject: (thrown: unknown) => void
+  #call: Call | undefined
+  #isOver = false
+
+  constructor(
+    gateway: Gateway,
+    inbound: Inbound,
+    resolve: (response: Response) => void,
+    reject: (thrown: unknown) => void,
+  ) {
+    this.#gateway = gateway
+    this.#inbound = inbound
+    this.#resolve = resolve
+    this.#reject = reject
   }
+
+  async run(dialect: DialectName): Promise<void> {
+    const gateway = this.#gateway
+    gateway.active.enter(
+      this,
+      () => this.#fail(shuttingDown()),
+      () => this.#inbound.exchange.keepOpen(),
+    )
+    try {
+      const call = await acceptCall(gateway, this.#inbound, dialect)
+      if (this.#isOver) return
+      this.#call = call
+      const reply = gateway.handle(call)
+      const settled = call.request.stream
+        ? await unlessSlow(reply, gateway.snapshot().server.keepAliveMs)
+        : await reply
+      if (this.#isOver) letGo(settled)
+      else this.#answer(settled ?? pending(call, reply), call)
+    } catch (thrown) {
+      this.#fail(thrown)
+    }
+  }
+
+  #answer(reply: Reply, call: Call): void {
+    const ends = hooks(this.#gateway, call, this)
+    const response = call.left.aborted ? nobodyThere(reply, ends) : replyResponse(reply, call.id, ends)
+    this.#isOver = true
+    this.#resolve(response)
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#gateway.active.leave(this)
+    if (this.#call) this.#resolve(failed(this.#gateway, this.#call, thrown))
+    else this.#reject(thrown)
+  }
+}
+
+/** A reply that nobody waits for any more. */
+function letGo(reply: Reply | undefined): void {
+  if (reply && isStream(reply.body)) void reply.body.cancel()
+}
+
+/** The client left while its answer was waited for: nothing is sent, and the call is over when its upstream is. */
+function nobodyThere({ body }: Reply, ends: StreamHooks): Response {
+  if (isStream(body)) abandon(body, ends)
+  else ends.onEnd(0, true)
+  return new Response(null, { status: errorKinds.client_closed.status })
+}
+
+/** The response to a call that failed before its first byte. */
+function failed(gateway: Gateway, call: Call, thrown: unknown): Response {
+  const error = scrubbed(toGatewayError(thrown), call)
+  call.record.error = error
+  call.record.endedBy = call.left.aborted ? 'client' : endedBy(error)
+  const attempts = call.record.attempts.length
+  const response = errorResponse(
+    error,
+    call.client.client,
+    call.id,
+    attempts > 0 ? { ...call.replyHeaders, 'x-xjp-attempts': String(attempts) } : call.replyHeaders,
+  )
+  call.record.status = call.left.aborted ? 499 : response.status
+  endCall(gateway, call)
+  return response
 }
 
 function shuttingDown(): GatewayError {
@@ -89,15 +147,18 @@ function hooks(gateway: Gateway, call: Call, token: object): StreamHooks {
     keepAliveMs: gateway.snapshot().server.keepAliveMs,
     onOpen: (writer) =>
       gateway.active.onOpen(token, writer, () => {
+        // Its upstream was read on without it.
+        if (call.left.aborted) return ''
         call.record.endedBy = 'gateway'
         call.record.error = shuttingDown()
         return client.encodeStreamError(call.record.error, call.id)
       }),
     onEnd: (bytesSent, clientLeft) => {
       gateway.active.leave(token)
-      call.record.bytesSent = bytesSent
-      call.record.status = clientLeft ? 499 : 200
-      if (clientLeft) call.record.endedBy = 'client'
+      const left = clientLeft || call.left.aborted
+      call.record.bytesSent = left && !call.record.stream ? 0 : bytesSent
+      call.record.status = left ? 499 : 200
+      if (left) call.record.endedBy = 'client'
       endCall(gateway, call)
     },
   }

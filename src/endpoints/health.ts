@@ -15,8 +15,20 @@ export function health(gateway: Gateway): Response {
   })
 }
 
-/** Ready: a configuration is live and no drain has begun. */
+/**
+ * Ready: a configuration is live and no drain has begun. A store that is down is told, but is no reason to send calls
+ * elsewhere: known keys, journal and the policies for its loss keep this gateway answering.
+ */
 export function ready(gateway: Gateway): Response {
   if (gateway.draining) return json(503, { status: 'draining', active: gateway.active.count })
-  return json(200, { status: 'ready', config_version: gateway.snapshot().version })
+  return json(200, {
+    status: 'ready',
+    config_version: gateway.snapshot().version,
+    stores: gateway.stores().map(({ store, up, since, reason }) => ({
+      store,
+      up,
+      since: new Date(since).toISOString(),
+      reason,
+    })),
+  })
 }

@@ -1,12 +1,16 @@
+import { mayUse } from '../policies/authorise.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import type { ListedModel } from './model-list.ts'
 import { listedModels } from './model-list.ts'
 
-/** `GET /v1/models`: in the shape of the caller's dialect, which an `anthropic-version` header tells. */
-export async function listModels(gateway: Gateway, { request, url, requestId }: Inbound): Promise<Response> {
-  const all = await listedModels(gateway)
+/** `GET /v1/models`: what the caller may use, in the shape of the caller's dialect, which an `anthropic-version` header tells. */
+export async function listModels(
+  gateway: Gateway,
+  { request, url, requestId, identity }: Inbound,
+): Promise<Response> {
+  const all = (await listedModels(gateway)).filter((model) => mayUse(identity, model.id))
   const anthropic = request.headers.has('anthropic-version') || gateway.snapshot().origin === 'system-b'
   const body = anthropic
     ? anthropicPage(all, url.searchParams)
@@ -15,10 +19,14 @@ export async function listModels(gateway: Gateway, { request, url, requestId }: 
 }
 
 /** `GET /v1/models/{id}`; ids may hold slashes. */
-export async function showModel(gateway: Gateway, { request, url, requestId }: Inbound): Promise<Response> {
+export async function showModel(
+  gateway: Gateway,
+  { request, url, requestId, identity }: Inbound,
+): Promise<Response> {
   const id = decoded(url.pathname.replace(/^\/v1\/models\//, ''))
   const found = (await listedModels(gateway)).find((model) => model.id === id) ?? unlisted(gateway, id)
-  if (!found)
+  // What a key is not for does not exist for it.
+  if (!found || !mayUse(identity, id))
     throw new GatewayError('model_not_found', `model: "${id}" is not served here`, {
       param: 'model',
       code: 'model_not_found',

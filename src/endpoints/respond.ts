@@ -40,6 +40,7 @@ export function errorResponse(
   const { retryAfterSeconds } = error.details
   if (retryAfterSeconds !== undefined)
     headers['retry-after'] = String(Math.max(0, Math.ceil(retryAfterSeconds)))
+  if (error.kind === 'unauthenticated') headers['www-authenticate'] = 'Bearer'
   // Retries were made here already: a client that repeats them multiplies the load.
   if (error.retryable && error.kind !== 'rate_limited') headers['x-should-retry'] = 'false'
   return new Response(JSON.stringify(body), { status, headers: safeHeaders(headers) })
@@ -55,7 +56,9 @@ export interface StreamHooks {
 }
 
 export function replyResponse(reply: Reply, requestId: string, hooks: StreamHooks): Response {
-  const headers = safeHeaders({ ...reply.headers, 'x-request-id': requestId, 'request-id': requestId })
+  const headers = safeHeaders(reply.headers)
+  headers['x-request-id'] = requestId
+  headers['request-id'] = requestId
   if (isStream(reply.body)) return streamResponse(reply.body, { status: reply.status, headers }, hooks)
   hooks.onEnd(typeof reply.body === 'string' ? Buffer.byteLength(reply.body) : reply.body.length, false)
   return new Response(reply.body as BodyInit, { status: reply.status, headers })
@@ -99,7 +102,12 @@ export function pendingStream(
     },
     cancel() {
       left = true
-      body?.cancel()
+      if (body) return body.cancel()
+      // Nobody asks for more: what comes of the call is waited for here, so that its record is complete.
+      return reply.then(
+        (settled) => (isStream(settled.body) ? settled.body.cancel() : undefined),
+        () => {},
+      )
     },
   }
 }

@@ -56,20 +56,31 @@ function find(method: string, path: string): Route | undefined {
   )
 }
 
-/** HTTP/1.0 probes name no host, and then the runtime gives the path alone; a host that is none must not matter. */
-function urlOf({ url }: Request): URL {
-  if (URL.canParse(url)) return new URL(url)
-  const path = url.replace(/^[a-z]+:\/\/[^/?]*/i, '')
+/** HTTP/1.0 probes name no host, and then the runtime gives the path alone. */
+function urlOfPath(text: string): URL {
+  const path = text.replace(/^[a-z]+:\/\/[^/?]*/i, '')
   return new URL(path.startsWith('/') ? path : `/${path}`, 'http://localhost')
+}
+
+/**
+ * Two hosts, or one that holds more than a host (`a/healthz?`), are no slip: something in front may read another path
+ * out of them than we do (promise I13).
+ */
+function checkHost(host: string | null, isInUrl: boolean): void {
+  if (host === null || host === '') return
+  if (!isInUrl || host.includes(','))
+    throw new GatewayError('invalid_request', 'host: expected one host name', { param: 'host' })
 }
 
 /** Answers one request; never throws. */
 export async function answer(gateway: Gateway, request: Request, exchange: Exchange): Promise<Response> {
   const requestId = requestIdOf(request.headers)
-  const url = urlOf(request)
+  const parsed = URL.parse(request.url)
+  const url = parsed ?? urlOfPath(request.url)
   const snapshot = gateway.snapshot()
   const origin = request.headers.get('origin')
   try {
+    checkHost(request.headers.get('host'), parsed !== null)
     if (request.method === 'OPTIONS' && origin !== null) return preflight(snapshot, origin, request.headers)
     if (origin !== null && allowedOrigin(snapshot, origin) === undefined)
       throw new GatewayError(
@@ -96,22 +107,24 @@ export async function answer(gateway: Gateway, request: Request, exchange: Excha
 /** On public routes nobody is asked who they are. */
 const nobody: Identity = { tenant: 'open' }
 
-async function dispatch(gateway: Gateway, inbound: Inbound): Promise<Response> {
+function dispatch(gateway: Gateway, inbound: Inbound): Response | Promise<Response> {
   const { request, url } = inbound
   // A trailing slash is a slip, two are another path.
   const path =
     url.pathname.length > 1 && url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
   const found = find(request.method === 'HEAD' ? 'GET' : request.method, path)
-  if (found?.access !== 'public') {
-    const identity = gateway.identify(request, inbound.exchange)
-    inbound.identity = identity instanceof Promise ? await identity : identity
+  if (found?.access === 'public') return found.endpoint(gateway, inbound)
+  const enter = (identity: Identity): Response | Promise<Response> => {
+    inbound.identity = identity
+    return found ? found.endpoint(gateway, inbound) : refuse(request.method, path)
   }
-  if (found) return found.endpoint(gateway, inbound)
+  const identity = gateway.identify(request, inbound.exchange)
+  return identity instanceof Promise ? identity.then(enter) : enter(identity)
+}
+
+function refuse(given: string, path: string): never {
   const allowed = ['GET', 'POST'].filter((method) => find(method, path))
   if (allowed.length > 0)
-    throw new GatewayError(
-      'method_not_allowed',
-      `${request.method} ${path}: expected ${allowed.join(' or ')}`,
-    )
-  throw new GatewayError('not_found', `${request.method} ${path} is not a route of this gateway`)
+    throw new GatewayError('method_not_allowed', `${given} ${path}: expected ${allowed.join(' or ')}`)
+  throw new GatewayError('not_found', `${given} ${path} is not a route of this gateway`)
 }

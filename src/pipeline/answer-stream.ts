@@ -5,6 +5,9 @@ import type { Call, StreamBody } from './call.ts'
 import type { Renderer } from './render.ts'
 import { scrubbed } from './scrub.ts'
 
+/** What is read for a client that left, at most. */
+const MAXIMUM_READ_ON_BYTES = 16 * 1024 * 1024
+
 /** Whether an event shows the client something: from then on the answer belongs to this target. */
 function commits(event: AnswerEvent): boolean {
   switch (event.type) {
@@ -29,6 +32,10 @@ export class AnswerStream implements StreamBody {
   readonly #renderer: Renderer
   #held: (string | Uint8Array)[] = []
   #over = false
+  /** A read of the upstream is under way. */
+  #isReading = false
+  /** Set when the client has left and the upstream is read on for the sake of its last words. */
+  #readOn: { bytesLeft: number; done: () => void } | undefined
 
   constructor(call: Call, reader: AnswerReader, renderer: Renderer) {
     this.#call = call
@@ -74,22 +81,44 @@ export class AnswerStream implements StreamBody {
     for (;;) {
       const held = this.#held.shift()
       if (held !== undefined) return held
-      if (this.#over) return undefined
+      if (this.#over) return this.#finish()
+      this.#isReading = true
       const batch = await this.#reader.next()
-      if (this.#over) return undefined
-      if (batch === undefined) return this.#finish()
+      this.#isReading = false
+      if (this.#over || batch === undefined) return this.#finish()
       this.#tap(batch.events)
-      this.#show(batch)
-      this.#conclude(batch)
+      if (this.#readOn) this.#passOver(batch, this.#readOn)
+      else {
+        this.#show(batch)
+        this.#conclude(batch)
+      }
     }
   }
 
-  cancel(): void {
+  cancel(): Promise<void> | void {
     this.#held = []
     if (this.#over) return
+    this.#call.record.endedBy ??= 'client'
+    if (this.#call.readsOn && !this.#readOn) return this.#untilEnd()
     this.#over = true
     this.#reader.cancel()
-    this.#call.record.endedBy ??= 'client'
+  }
+
+  /** A read that is under way goes on by itself. */
+  #untilEnd(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#readOn = { bytesLeft: MAXIMUM_READ_ON_BYTES, done: resolve }
+    if (!this.#isReading) void this.next()
+    return promise
+  }
+
+  /** Nobody is there to be shown anything; only the taps hear it. */
+  #passOver(batch: AnswerBatch, readOn: { bytesLeft: number }): void {
+    readOn.bytesLeft -= batch.frames?.bytes.length ?? 0
+    const last = batch.events.at(-1)?.type
+    if (readOn.bytesLeft > 0 && last !== 'answer-end' && last !== 'answer-error') return
+    this.#over = true
+    if (last !== 'answer-end') this.#reader.cancel()
   }
 
   #hold(batch: AnswerBatch): void {
@@ -126,6 +155,7 @@ export class AnswerStream implements StreamBody {
 
   #finish(): undefined {
     this.#over = true
+    this.#readOn?.done()
     return undefined
   }
 

@@ -55,9 +55,9 @@ export interface CallRecord {
 export interface Call {
   readonly id: string
   readonly client: ClientDialect
-  /** The body as the client sent it, and where its top-level members stand. */
-  readonly body: Uint8Array
-  readonly members: Members
+  /** The body as the client sent it, and where its top-level members stand; empty once a stream has begun. */
+  body: Uint8Array
+  members: Members
   /** The request as decoded, with the configuration's defaults. */
   request: ChatRequest
   /** The request with reasoning state that the client dropped, when some is known. */
@@ -65,8 +65,12 @@ export interface Call {
   readonly headers: Headers
   /** The configuration this call began with: it keeps it to the end. */
   readonly snapshot: Snapshot
-  /** Aborted when the client leaves; every upstream exchange obeys it. */
+  /** Every upstream exchange obeys it: aborted when the client leaves, or some time after when `readsOn`. */
   readonly signal: AbortSignal
+  /** Aborted when the client leaves, at once. */
+  readonly left: AbortSignal
+  /** The upstream is read on after the client left, to learn what it charges (`usage.on_disconnect = "drain"`). */
+  readonly readsOn: boolean
   readonly identity: Identity
   readonly tenant: string
   /** Losses refuse the request instead of being reported. */
@@ -88,12 +92,28 @@ export interface Call {
   targets: readonly Target[]
 }
 
+const nothing = new Uint8Array(0)
+const noMembers: Members = new Map()
+
+/**
+ * Once an answer has begun nothing is sent again: its request's bytes need not be held for as long as it lasts, which
+ * with the prompt of an agent is most of a stream's memory.
+ */
+export function releaseBody(call: Call): void {
+  call.body = nothing
+  call.members = noMembers
+  call.restored = undefined
+}
+
 /** The rest of a streamed answer, pulled by the endpoint: one upstream read gives one chunk. */
 export interface StreamBody {
   /** Text or bytes for the client; undefined at the end. Never rejects: errors are in the stream already. */
   next(): Promise<string | Uint8Array | undefined>
-  /** The client left, or the gateway gives up: closes the upstream. */
-  cancel(): void
+  /**
+   * The client left, or the gateway gives up: closes the upstream. A promise when the upstream is read on first: it
+   * resolves when that is over, and a second call ends it at once.
+   */
+  cancel(): Promise<void> | void
 }
 
 export interface Reply {

@@ -14,10 +14,10 @@ import type {
   Services,
 } from '../providers/provider.ts'
 import type { Send, UpstreamResponse } from '../upstream/send.ts'
-import { readAll } from '../upstream/source.ts'
+import { readAll, readNow } from '../upstream/source.ts'
 import { type AnswerReader, LocalAnswerReader, SseAnswerReader, WholeAnswerReader } from './answer-reader.ts'
 import { AnswerStream } from './answer-stream.ts'
-import { type Call, type Reply, streamHeaders } from './call.ts'
+import { type Call, type Reply, releaseBody, streamHeaders } from './call.ts'
 import { replaceMembers, scanJson } from './json-scan.ts'
 import { PassThroughRenderer, type Renderer, TranslatingRenderer } from './render.ts'
 import { asksForUsage, checkLosses, clientPath, type PreparedBody, prepareBody } from './request-body.ts'
@@ -93,16 +93,18 @@ async function httpExchange(
       prepared,
       outside,
     )
-  const bytes = await readAll(response.body, MAXIMUM_ANSWER_BYTES)
+  const bytes =
+    readNow(response.body, MAXIMUM_ANSWER_BYTES) ?? (await readAll(response.body, MAXIMUM_ANSWER_BYTES))
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
   const body = wholeBody(text, response, dialect)
   const events = withOwnNames(dialect.upstream.decodeAnswer(body, context), names)
   if (prepared.passedThrough && !call.request.stream) return passedWhole(call, bytes, text, body, events)
+  if (!call.request.stream) return wholeAnswer(call, events, answerContext(call, target, outside))
   return answer(call, target, new WholeAnswerReader(events), { ...prepared, passedThrough: false }, outside)
 }
 
 /** Sends one operation's body to its place with the provider's credentials and headers. */
-export async function sendTo(
+export function sendTo(
   call: Call,
   target: Target,
   provider: HttpProvider,
@@ -110,18 +112,23 @@ export async function sendTo(
   body: string | Uint8Array,
   outside: Outside,
 ): Promise<UpstreamResponse> {
-  const { settings, place, headers } =
-    stations.get(target)?.get(operation) ?? (await stationOf(call, target, provider, operation, outside))
-  const authorise = provider.authorise(settings, outside.services, call.signal)
-  const credentials = authorise instanceof Promise ? await authorise : authorise
-  return outside.send({
-    url: place.url,
-    method: place.method,
-    headers: { ...headers, ...forwarded(call, provider, target), ...settings.headers, ...credentials },
-    body,
-    timeouts: target.timeouts,
-    signal: call.signal,
-  })
+  // Nearly always everything is known at once, and nothing has to be waited for.
+  const send = (station: Station): Promise<UpstreamResponse> => {
+    const { settings, place, headers } = station
+    const authorised = (credentials: Record<string, string>): Promise<UpstreamResponse> =>
+      outside.send({
+        url: place.url,
+        method: place.method,
+        headers: { ...headers, ...forwarded(call, provider, target), ...settings.headers, ...credentials },
+        body,
+        timeouts: target.timeouts,
+        signal: call.signal,
+      })
+    const credentials = provider.authorise(settings, outside.services, call.signal)
+    return credentials instanceof Promise ? credentials.then(authorised) : authorised(credentials)
+  }
+  const station = stations.get(target)?.get(operation)
+  return station ? send(station) : stationOf(call, target, provider, operation, outside).then(send)
 }
 
 /** What stays the same for every call of one operation on one target. */
@@ -271,8 +278,9 @@ async function answer(
   outside: Outside,
 ): Promise<Reply> {
   const context = answerContext(call, target, outside)
-  if (!call.request.stream) return wholeAnswer(call, reader, context)
+  if (!call.request.stream) return wholeAnswer(call, await eventsOf(reader), context)
   const stream = await new AnswerStream(call, reader, renderer(call, target, prepared, context)).open()
+  releaseBody(call)
   return {
     status: 200,
     headers: {
@@ -298,10 +306,14 @@ function renderer(
   })
 }
 
-async function wholeAnswer(call: Call, reader: AnswerReader, context: AnswerContext): Promise<Reply> {
+async function eventsOf(reader: AnswerReader): Promise<AnswerEvent[]> {
   const events: AnswerEvent[] = []
   for (let batch = await reader.next(); batch !== undefined; batch = await reader.next())
     events.push(...batch.events)
+  return events
+}
+
+function wholeAnswer(call: Call, events: AnswerEvent[], context: AnswerContext): Reply {
   const answered = fold(events)
   deliver(call, events)
   const encoded = call.client.client.encodeAnswer(answered, context)
@@ -326,7 +338,10 @@ function answerContext(call: Call, target: Target, outside: Outside): AnswerCont
     id: outside.newId(),
     request: call.request,
     maker: target.label,
-    estimatedInputTokens: call.client.name === 'messages' ? estimateTokens(call.request) : 0,
+    // The whole prompt is read for it, so only when somebody asks.
+    get estimatedInputTokens() {
+      return estimateTokens(call.request)
+    },
     requestId: call.id,
     strict: call.strict || call.snapshot.translation.outputStrict,
   }

@@ -1,15 +1,5 @@
 import { GatewayError } from '../protocol/model/error.ts'
-
-interface Span {
-  start: number
-  end: number
-}
-
-/** Where the value of one top-level member stands in the body, in bytes; `end` is exclusive. */
-export interface MemberSpan extends Span {
-  /** The values of the same key before this one: `JSON.parse` takes the last, other parsers may not. */
-  earlier?: Span[]
-}
+import { MemberIndex, type Members } from './member-index.ts'
 
 export interface JsonLimits {
   depth: number
@@ -64,48 +54,62 @@ function closingQuote(bytes: Buffer, open: number): number {
   }
 }
 
+/** The same memory with the methods of a buffer. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Commas seen in each open container, by depth; `isObject` says which kind it is. A scan has them to itself. */
+let counts = new Int32Array(jsonLimits.depth + 2)
+let isObject = new Uint8Array(jsonLimits.depth + 2)
+
 /**
  * One linear pass over a JSON body before it is parsed: refuses shapes that would block the loop, and notes where
  * each top-level member's value stands, so that a member can be replaced without re-writing the rest. It does not
  * check the grammar: `JSON.parse` does, after this.
  */
-export function scanJson(body: Uint8Array, limits: JsonLimits = jsonLimits): Map<string, MemberSpan> {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const members = new Map<string, MemberSpan>()
-  /** Commas seen in each open container, by depth; `isObject` says which kind it is. */
-  const counts = new Int32Array(limits.depth + 2)
-  const isObject = new Uint8Array(limits.depth + 2)
+export function scanJson(body: Uint8Array, limits: JsonLimits = jsonLimits): Members {
+  const bytes = asBuffer(body)
+  const members = new MemberIndex(bytes)
+  if (limits.depth + 2 > counts.length) {
+    counts = new Int32Array(limits.depth + 2)
+    isObject = new Uint8Array(limits.depth + 2)
+  }
+  counts[0] = 0
   let depth = 0
   let values = 0
-  let key: string | undefined
-  let lastString: [number, number] | undefined
+  /** The last string, between its quotes; -1 when there is none since the last key. */
+  let stringStart = -1
+  let stringEnd = -1
+  /** The same of the open member's key, and where its value begins. */
+  let keyStart = -1
+  let keyEnd = -1
   let valueStart = 0
   const close = (end: number): void => {
-    if (key === undefined) return
-    const span = trim(bytes, valueStart, end)
-    const known = members.get(key)
-    if (known) {
-      const { earlier = [], ...last } = known
-      earlier.push(last)
-      members.set(key, { ...span, earlier })
-    } else members.set(key, span)
-    key = undefined
+    if (keyStart === -1) return
+    let from = valueStart
+    while (from < end && isSpace(bytes[from])) from += 1
+    while (end > from && isSpace(bytes[end - 1])) end -= 1
+    members.note(keyStart, keyEnd, from, end)
+    keyStart = -1
   }
   for (let at = 0; at < bytes.length; at += 1) {
     switch (bytes[at]) {
       case QUOTE: {
         const end = closingQuote(bytes, at)
         if (end === -1) return members
-        lastString = [at, end + 1]
+        stringStart = at + 1
+        stringEnd = end
         at = end
         break
       }
       case COLON:
-        if (depth === 1 && key === undefined) {
-          key = lastString && keyAt(bytes, lastString)
-          // Not JSON: the parser will stop here too. Each key is read once, or a long one could be read for ever.
-          if (key === undefined) return members
-          lastString = undefined
+        if (depth === 1 && keyStart === -1) {
+          // Not JSON: the parser will stop here too.
+          if (stringStart === -1) return members
+          keyStart = stringStart
+          keyEnd = stringEnd
+          stringStart = -1
           valueStart = at + 1
         }
         break
@@ -133,27 +137,14 @@ export function scanJson(body: Uint8Array, limits: JsonLimits = jsonLimits): Map
   return members
 }
 
-/** Keys are nearly always plain ASCII without escapes: those need no parser. */
-const plainKey = /^"[\w.-]*"$/
-
-function keyAt(bytes: Buffer, [start, end]: [number, number]): string | undefined {
-  const text = bytes.toString('utf8', start, end)
-  if (plainKey.test(text)) return text.slice(1, -1)
-  try {
-    return JSON.parse(text) as string
-  } catch {
-    return undefined
-  }
-}
-
 function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-function trim(bytes: Buffer, start: number, end: number): Span {
-  while (start < end && isSpace(bytes[start])) start += 1
-  while (end > start && isSpace(bytes[end - 1])) end -= 1
-  return { start, end }
+interface Edit {
+  start: number
+  end: number
+  text: string
 }
 
 /**
@@ -162,10 +153,10 @@ function trim(bytes: Buffer, start: number, end: number): Span {
  */
 export function replaceMembers(
   body: Uint8Array,
-  members: ReadonlyMap<string, MemberSpan>,
+  members: Members,
   replacements: ReadonlyMap<string, string>,
 ): Uint8Array {
-  const edits: { start: number; end: number; text: string }[] = []
+  const edits: Edit[] = []
   let added = ''
   for (const [key, text] of replacements) {
     const span = members.get(key)
@@ -177,12 +168,21 @@ export function replaceMembers(
     edits.push({ start: end, end, text: members.size === 0 ? added.slice(1) : added })
   }
   edits.sort((one, other) => one.start - other.start)
-  const pieces: Uint8Array[] = []
+  return edited(asBuffer(body), edits)
+}
+
+/** The edits stand in the order of their places. */
+function edited(body: Buffer, edits: readonly Edit[]): Buffer {
+  let length = body.length
+  for (const { start, end, text } of edits) length += Buffer.byteLength(text) - (end - start)
+  const out = Buffer.allocUnsafe(length)
   let from = 0
-  for (const edit of edits) {
-    pieces.push(body.subarray(from, edit.start), Buffer.from(edit.text))
-    from = edit.end
+  let to = 0
+  for (const { start, end, text } of edits) {
+    to += body.copy(out, to, from, start)
+    to += out.write(text, to)
+    from = end
   }
-  pieces.push(body.subarray(from))
-  return Buffer.concat(pieces)
+  body.copy(out, to, from)
+  return out
 }

@@ -41,7 +41,7 @@ export class PassThroughRenderer implements Renderer {
   readonly #options: PassThroughOptions
   readonly #instead: string
   /** Names the upstream gave itself that are not the client's; rewriting begins with the first. */
-  readonly #names = new Set<string>()
+  readonly #names: string[] = []
   #renamed = false
 
   constructor(options: PassThroughOptions) {
@@ -53,7 +53,7 @@ export class PassThroughRenderer implements Renderer {
     const { frames } = batch
     if (!frames || frames.bytes.length === 0) return undefined
     this.#learn(batch.events)
-    const renames = this.#names.size > 0 && (this.#options.modelInEveryEvent || !this.#renamed)
+    const renames = this.#names.length > 0 && (this.#options.modelInEveryEvent || !this.#renamed)
     const hides = this.#options.hideUsage && frames.frames.some((frame) => isUsageOnly(frame.data))
     if (!renames && !hides) return frames.bytes
     const text = this.#rewrite(frames, renames)
@@ -63,7 +63,7 @@ export class PassThroughRenderer implements Renderer {
   #learn(events: readonly AnswerEvent[]): void {
     for (const event of events)
       if (event.type === 'answer-start' && event.model !== undefined && event.model !== this.#options.model)
-        this.#names.add(event.model)
+        if (!this.#names.includes(event.model)) this.#names.push(event.model)
   }
 
   #rewrite(batch: FrameBatch, renames: boolean): string {
@@ -94,7 +94,7 @@ export class PassThroughRenderer implements Renderer {
 
   /** A name the upstream gave itself, or (where every event has one) whatever stands beside the other first members. */
   #isOwn(before: string, value: string): boolean {
-    if (this.#names.has(parseJson(value) as string)) return true
+    if (this.#names.includes(parseJson(value) as string)) return true
     return (
       this.#options.modelInEveryEvent &&
       before.lastIndexOf('{') === before.indexOf('{') &&

@@ -2,9 +2,10 @@ import type { Dialect, UpstreamSide } from '../protocol/dialects/dialect.ts'
 import type { Dropped } from '../protocol/model/dropped.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import type { JsonObject } from '../protocol/model/json.ts'
+import type { DialectName } from '../protocol/model/origin.ts'
 import type { HttpProvider, Operation } from '../providers/provider.ts'
 import type { Call } from './call.ts'
-import { replaceMembers } from './json-scan.ts'
+import { asBuffer, replaceMembers } from './json-scan.ts'
 import type { Target } from './target.ts'
 
 export interface PreparedBody {
@@ -28,7 +29,7 @@ export function prepareBody(
   dialect: Dialect,
   operation: Operation,
 ): PreparedBody {
-  const restored = wantsState(call, target, dialect) ? call.restored : undefined
+  const restored = wantsState(call, target, dialect.name) ? call.restored : undefined
   if (dialect.name === call.client.name && !restored && !needsFiltering(call, target))
     return { bytes: patched(call, target, provider, operation), dropped: [], passedThrough: true }
   const { translation } = call.snapshot
@@ -51,19 +52,15 @@ function encoderOf({ name, upstream }: Dialect, operation: Operation): UpstreamS
 }
 
 /** Within one dialect the client's own history stands, unless the upstream refuses turns without their thinking. */
-function wantsState(call: Call, target: Target, dialect: Dialect): boolean {
-  if (dialect.name !== call.client.name) return true
-  return dialect.name === 'chat-completions' && target.capabilities.reasoningReplay !== 'never'
+export function wantsState(call: Call, target: Target, dialect: DialectName): boolean {
+  if (dialect !== call.client.name) return true
+  return dialect === 'chat-completions' && target.capabilities.reasoningReplay !== 'never'
 }
 
 /** Bytes cannot pass when they hold another dialect's opaque values, or betas the host does not take. */
 function needsFiltering(call: Call, target: Target): boolean {
   if (target.capabilities.betas !== 'all' && call.headers.has('anthropic-beta')) return true
-  return includes(call.body, ENVELOPE)
-}
-
-function includes(body: Uint8Array, needle: Uint8Array): boolean {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(needle)
+  return asBuffer(call.body).includes(ENVELOPE)
 }
 
 /** Members that differ between what the client sent and what the upstream must get. */
@@ -73,7 +70,7 @@ function patches(call: Call, target: Target, operation: Operation): Map<string, 
   // A count is asked of the prompt alone: the counting endpoint refuses what governs the answer.
   if (operation === 'count-tokens') return found
   const add = (field: string, value: unknown): void => {
-    if (!members.has(field) && value !== undefined) found.set(field, JSON.stringify(value))
+    if (value !== undefined && !members.has(field)) found.set(field, JSON.stringify(value))
   }
   add(client.client.fieldName('temperature'), request.temperature)
   if (client.name === 'messages')

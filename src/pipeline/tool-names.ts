@@ -6,11 +6,13 @@ import type { Tool } from '../protocol/model/request.ts'
 /** Names of tools as sent up → as the client wrote them. Empty when the upstream takes all of them as they are. */
 export type ReplacedNames = ReadonlyMap<string, string>
 
+const NONE: ReplacedNames = new Map()
+
 /** Which tools the encoder had to rename, because the upstream's pattern for names is narrower (protocol.md §2.5). */
 export function replacedNames(tools: readonly Tool[] | undefined, upstream: UpstreamSide): ReplacedNames {
-  const replaced = new Map<string, string>()
   const wireName = upstream.wireToolName
-  if (!wireName || !tools) return replaced
+  if (!wireName || !tools) return NONE
+  const replaced = new Map<string, string>()
   const written = new Set(tools.map((tool) => tool.name))
   for (const { name } of tools) {
     const sent = name === undefined ? undefined : wireName(name)

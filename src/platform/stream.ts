@@ -1,7 +1,7 @@
 /** The rest of an answer, pulled; see `pipeline/call.ts`. */
 export interface Pulled {
   next(): Promise<string | Uint8Array | undefined>
-  cancel(): void
+  cancel(): Promise<void> | void
 }
 
 export interface StreamWriter {
@@ -50,6 +50,8 @@ class Writer implements StreamWriter {
   #lastWrite = performance.now()
   #bytes = 0
   #closed = false
+  /** The client left, and its upstream is still being read. */
+  #isReadOn = false
   /** Since when the socket is full: a slow client hears nothing new, and needs no heartbeat. */
   #stalledSince: number | undefined
 
@@ -92,7 +94,10 @@ class Writer implements StreamWriter {
   }
 
   finish(last: string): void {
-    if (this.#closed) return
+    if (this.#closed) {
+      if (this.#isReadOn) void this.#body.cancel()
+      return
+    }
     this.#write(last)
     this.#end(false, true)
   }
@@ -109,10 +114,14 @@ class Writer implements StreamWriter {
       clearInterval(ticker)
       ticker = undefined
     }
-    if (cancels) this.#body.cancel()
+    const rest = cancels ? this.#body.cancel() : undefined
     this.#beforeEnd()
     this.#controller.close()
-    this.#hooks.onEnd(this.#bytes, clientLeft)
+    this.#isReadOn = rest !== undefined
+    whenOver(rest, () => {
+      this.#isReadOn = false
+      this.#hooks.onEnd(this.#bytes, clientLeft)
+    })
   }
 
   async #waitFor(room: Promise<number>): Promise<void> {
@@ -138,6 +147,17 @@ class Writer implements StreamWriter {
   }
 }
 
+/** Calls back at once, or when what is still being read is over. */
+function whenOver(rest: Promise<void> | void, call: () => void): void {
+  if (rest) void rest.then(call, call)
+  else call()
+}
+
+/** For a client that left before its answer could begin: the runtime would never ask for a byte of it. */
+export function abandon(body: Pulled, hooks: Pick<WriterHooks, 'onEnd'>): void {
+  whenOver(body.cancel(), () => hooks.onEnd(0, true))
+}
+
 /** Answers a request with a pulled body. Bytes go out as they come: nothing is gathered, nothing is compressed. */
 export function streamResponse(
   body: Pulled,
@@ -155,10 +175,7 @@ export function streamResponse(
     },
     cancel(): void {
       if (writer) writer.close(true)
-      else {
-        body.cancel()
-        hooks.onEnd(0, true)
-      }
+      else whenOver(body.cancel(), () => hooks.onEnd(0, true))
     },
   }
   // The DOM's types do not know the kind `direct`.

@@ -1,5 +1,5 @@
 import { toGatewayError } from '../pipeline/answer-reader.ts'
-import type { AttemptRecord, Call, Handler, Policy, Reply } from '../pipeline/call.ts'
+import type { AttemptRecord, Call, Policy } from '../pipeline/call.ts'
 import type { Target } from '../pipeline/target.ts'
 import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 
@@ -25,39 +25,51 @@ export const attempt =
   (next) =>
   async (call) => {
     const { targets } = call
+    const count = Math.min(targets.length, MAXIMUM_ATTEMPTS)
     let first: GatewayError | undefined
-    for (const [place, target] of targets.slice(0, MAXIMUM_ATTEMPTS).entries()) {
+    for (let place = 0; place < count; place += 1) {
+      const target = targets[place] as Target
       // Retries of one target never eat the only try of a later one.
-      const later = Math.min(targets.length, MAXIMUM_ATTEMPTS) - place - 1
-      const most = Math.min(
-        target.retry.maxRetries + 1,
-        MAXIMUM_ATTEMPTS - call.record.attempts.length - later,
-      )
-      const outcome = await tryTarget(call, target, most, next, outside)
-      if (!(outcome instanceof GatewayError)) return outcome
-      if (call.signal.aborted) throw outcome
-      first ??= outcome
-      if (!mayFallBack(outcome)) break
+      const left = MAXIMUM_ATTEMPTS - call.record.attempts.length - (count - place - 1)
+      const most = Math.min(target.retry.maxRetries + 1, left)
+      call.targets = [target]
+      let failure: GatewayError
+      let tries = 0
+      do {
+        const record = begun(call, target)
+        try {
+          return await next(call)
+        } catch (thrown) {
+          failure = record.error = toGatewayError(thrown)
+        } finally {
+          record.milliseconds = performance.now() - record.startedAt
+        }
+        tries += 1
+      } while (tries < most && (await worthAnother(failure, tries, call, target, outside)))
+      if (call.signal.aborted) throw failure
+      first ??= failure
+      if (!mayFallBack(failure)) break
     }
     throw first ?? new GatewayError('internal', 'The model has no route')
   }
 
-/** The answer of one target, or its last error after at most `most` tries. */
-async function tryTarget(
+function begun(call: Call, target: Target): AttemptRecord {
+  const record: AttemptRecord = { target: target.label, startedAt: performance.now(), milliseconds: 0 }
+  call.record.attempts.push(record)
+  return record
+}
+
+/** Whether the same target may do better; resolves when the time for it has come. */
+async function worthAnother(
+  failure: GatewayError,
+  tries: number,
   call: Call,
   target: Target,
-  most: number,
-  next: Handler,
   outside: AttemptOutside,
-): Promise<Reply | GatewayError> {
-  for (let tries = 1; ; tries += 1) {
-    const outcome = await tryOnce(call, target, next)
-    if (!(outcome instanceof GatewayError) || call.signal.aborted) return outcome
-    if (!mayRetry(outcome) || tries >= most) return outcome
-    const wait = waitBefore(outcome, tries - 1, target.retry.backoffMs, outside.random())
-    if (wait > MAXIMUM_WAIT_MILLISECONDS) return outcome
-    if (!(await waited(outside.sleep(wait, call.signal), call.signal))) return outcome
-  }
+): Promise<boolean> {
+  if (call.signal.aborted || !mayRetry(failure)) return false
+  const wait = waitBefore(failure, tries - 1, target.retry.backoffMs, outside.random())
+  return wait <= MAXIMUM_WAIT_MILLISECONDS && (await waited(outside.sleep(wait, call.signal), call.signal))
 }
 
 /** Whether the time passed with the client still there. */
@@ -68,22 +80,6 @@ async function waited(sleep: Promise<void>, signal: AbortSignal): Promise<boolea
     if (!signal.aborted) throw thrown
   }
   return !signal.aborted
-}
-
-async function tryOnce(call: Call, target: Target, next: Handler): Promise<Reply | GatewayError> {
-  const startedAt = performance.now()
-  const record: AttemptRecord = { target: target.label, startedAt, milliseconds: 0 }
-  call.record.attempts.push(record)
-  call.targets = [target]
-  try {
-    return await next(call)
-  } catch (thrown) {
-    const error = toGatewayError(thrown)
-    record.error = error
-    return error
-  } finally {
-    record.milliseconds = performance.now() - startedAt
-  }
 }
 
 /** Failures that leave open whether the upstream did the work: it is not asked to do it again (promise B15). */

@@ -1,11 +1,14 @@
-import type { Call, Policy } from '../pipeline/call.ts'
+import type { Call, Policy, Reply } from '../pipeline/call.ts'
+import { wantsState } from '../pipeline/request-body.ts'
 import type { Block } from '../protocol/model/block.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
-import { Fold } from '../protocol/model/fold.ts'
 import { parseJson } from '../protocol/model/json.ts'
 import type { Opaque } from '../protocol/model/origin.ts'
 import type { ChatRequest, Message } from '../protocol/model/request.ts'
 import type { Vault } from '../store/vault.ts'
+import { targetsOf } from './route.ts'
+import { markOf, TELLING_CHARACTERS, TextMark } from './text-mark.ts'
+import { Turn } from './turn.ts'
 
 /**
  * Keeps reasoning state over turns when the client cannot: after an answer, the turn's thinking and signatures are
@@ -16,17 +19,52 @@ export const continuity =
   (vault: Vault): Policy =>
   (next) =>
   (call) => {
-    call.restored = restore(call, vault)
-    call.taps.push(remember(call, vault))
-    return next(call)
+    const turns = turnsWithoutState(call.request.messages)
+    const proceed = (): Promise<Reply> => {
+      call.restored = restore(call, turns, vault)
+      call.taps.push(remember(call, vault))
+      return next(call)
+    }
+    const loading = load(call, turns, vault)
+    return loading ? loading.then(proceed) : proceed()
   }
 
+/** Assistant turns that came back without opaque values: their places, and the keys they are kept under. */
+function turnsWithoutState(messages: readonly Message[]): Map<number, string> {
+  const turns = new Map<number, string>()
+  messages.forEach((message, index) => {
+    if (message.role !== 'assistant' || message.content.some(hasOpaque)) return
+    const key = keyOf(message.content, visibleText(message.content), messages[index - 1])
+    if (key !== undefined) turns.set(index, key)
+  })
+  return turns
+}
+
+/** What this process does not remember is fetched, if anything the call may be sent to could use it. */
+function load(call: Call, turns: ReadonlyMap<number, string>, vault: Vault): Promise<void> | undefined {
+  if (!vault.load || turns.size === 0) return undefined
+  const unknown = [...turns.values()].filter((key) => !vault.get(call.tenant, key))
+  if (unknown.length === 0 || !mayUseState(call)) return undefined
+  return vault.load(call.tenant, unknown)
+}
+
+function mayUseState(call: Call): boolean {
+  try {
+    return targetsOf(call.snapshot, call.request.model, call.identity).some(
+      (target) => target.dialect !== undefined && wantsState(call, target, target.dialect),
+    )
+  } catch {
+    // A name that is not served: the route policy says so.
+    return false
+  }
+}
+
 /** The request with the state its turns have lost; undefined when nothing is known to be missing. */
-function restore(call: Call, vault: Vault): ChatRequest | undefined {
+function restore(call: Call, turns: ReadonlyMap<number, string>, vault: Vault): ChatRequest | undefined {
+  if (turns.size === 0) return undefined
   let changed = false
-  const messages = call.request.messages.map((message, index, all) => {
-    if (message.role !== 'assistant' || message.content.some(hasOpaque)) return message
-    const key = keyOf(message.content, all[index - 1])
+  const messages = call.request.messages.map((message, index) => {
+    const key = turns.get(index)
     const kept = key === undefined ? undefined : vault.get(call.tenant, key)
     if (!kept || (!kept.some(hasOpaque) && message.content.some(isThinking))) return message
     changed = true
@@ -94,50 +132,41 @@ function hasOpaque(block: Block): boolean {
   return signatureOf(block) !== undefined
 }
 
-/** A text shorter than this is said in many conversations: what it answered belongs to its key. */
-const TELLING_CHARACTERS = 200
 /** An id that ends like this is not given twice; shorter ones are often counted from zero in every conversation. */
 const telling = /[A-Za-z0-9]{12}$/
 
 /** What a client sends back unchanged: the first call, or the whole visible text. */
-function keyOf(blocks: readonly Block[], before: Message | undefined): string | undefined {
+function keyOf(blocks: readonly Block[], text: TextMark, before: Message | undefined): string | undefined {
   const call = blocks.find((block) => block.type === 'tool-call')
   if (call) return `call:${call.name}:${call.id}:${telling.test(call.id) ? '' : compact(call.arguments)}`
-  const text = textOf(blocks)
-  if (text === '') return undefined
-  const asked = text.length < TELLING_CHARACTERS ? mark(textOf(before?.content ?? [])) : ''
-  return `text:${mark(text)}:${asked}`
+  if (text.length === 0) return undefined
+  // A shorter one is said in many conversations: what it answered belongs to its key.
+  const asked = text.length < TELLING_CHARACTERS ? visibleText(before?.content ?? []) : ''
+  return `text:${text}:${asked}`
 }
 
 /** Arguments without the white space of whoever wrote them. */
 function compact(text: string): string {
   const parsed = parseJson(text)
-  return mark(parsed === undefined ? text : JSON.stringify(parsed))
+  return markOf(parsed === undefined ? text : JSON.stringify(parsed))
 }
 
-/** Length, beginning and end: enough to know a text again, without reading all of a long history at every request. */
-function mark(text: string): string {
-  if (text.length <= 2 * TELLING_CHARACTERS) return text
-  return `${text.length}:${text.slice(0, TELLING_CHARACTERS)}…${text.slice(-TELLING_CHARACTERS)}`
+function visibleText(blocks: readonly Block[]): TextMark {
+  const text = new TextMark()
+  for (const block of blocks) if (block.type === 'text') text.add(block.text)
+  return text
 }
 
-function textOf(blocks: readonly Block[]): string {
-  return blocks
-    .map((block) => (block.type === 'text' ? block.text : ''))
-    .join('')
-    .trim()
-}
-
-/** A tap that folds the answer, and keeps its turn when that has state and is complete. */
+/** A tap that reads the answer, and keeps its turn when that has state and is complete. */
 function remember(call: Call, vault: Vault): (events: readonly AnswerEvent[]) => void {
-  const state = new Fold()
+  const turn = new Turn()
   const before = call.request.messages.at(-1)
   return (events) => {
-    if (state.complete) return
-    state.push(events)
-    if (!state.complete) return
-    for (const { blocks } of state.answer.candidates) {
-      const key = keyOf(blocks, before)
+    if (turn.complete) return
+    turn.push(events)
+    if (!turn.complete) return
+    for (const { blocks, text } of turn.candidates) {
+      const key = keyOf(blocks, text, before)
       if (key !== undefined && blocks.some((block) => isThinking(block) || hasOpaque(block)))
         vault.put(call.tenant, key, blocks.flatMap(skeleton))
     }

@@ -1,10 +1,11 @@
 import type { ModelEntry, Snapshot } from '../config/snapshot.ts'
-import type { Policy } from '../pipeline/call.ts'
+import type { Identity, Policy } from '../pipeline/call.ts'
 import type { Target } from '../pipeline/target.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
 import { capabilitiesOf } from '../providers/capabilities.ts'
 import { findProvider } from '../providers/list.ts'
+import { mayUse } from './authorise.ts'
 
 /** Names are looked up once a configuration; a flood of invented names cannot grow this. */
 const MAXIMUM_CACHED = 10_000
@@ -17,7 +18,7 @@ interface Routed {
 
 /** Adds the call's targets: the routes of the model it asked for, in order of preference. */
 export const route: Policy = (next) => (call) => {
-  const { targets, defaults } = routed(call.snapshot, call.request.model)
+  const { targets, defaults } = routed(call.snapshot, call.request.model, call.identity)
   call.targets = targets
   call.request = withDefaults(call.request, defaults)
   return next(call)
@@ -32,24 +33,24 @@ function withDefaults(request: ChatRequest, defaults: ModelEntry['defaults']): C
   return { ...request, ...(warms ? { temperature } : {}), ...(bounds ? { maxOutputTokens } : {}) }
 }
 
-/** The targets of a public name; throws `model_not_found` with the nearest names. */
-export function targetsOf(snapshot: Snapshot, model: string): readonly Target[] {
-  return routed(snapshot, model).targets
+/** The targets of a public name; throws `model_not_found` with the nearest names that the caller may use. */
+export function targetsOf(snapshot: Snapshot, model: string, identity: Identity): readonly Target[] {
+  return routed(snapshot, model, identity).targets
 }
 
-function routed(snapshot: Snapshot, model: string): Routed {
+function routed(snapshot: Snapshot, model: string, identity: Identity): Routed {
   let known = cache.get(snapshot)
   if (!known) cache.set(snapshot, (known = new Map()))
   const found = known.get(model)
   if (found) return found
-  const made = build(snapshot, model)
+  const entry = snapshot.resolve(model)
+  if (!entry) throw unknownModel(snapshot, model, identity)
+  const made = build(snapshot, model, entry)
   if (known.size < MAXIMUM_CACHED) known.set(model, made)
   return made
 }
 
-function build(snapshot: Snapshot, model: string): Routed {
-  const entry = snapshot.resolve(model)
-  if (!entry) throw unknownModel(snapshot, model)
+function build(snapshot: Snapshot, model: string, entry: ModelEntry): Routed {
   const targets = entry.routes.map((wanted): Target => {
     const settings = snapshot.providers[wanted.provider]
     const provider = settings && findProvider(settings.type)
@@ -83,8 +84,8 @@ function build(snapshot: Snapshot, model: string): Routed {
   return { targets, defaults: entry.defaults }
 }
 
-function unknownModel(snapshot: Snapshot, model: string): GatewayError {
-  const near = snapshot.nearest(model)
+function unknownModel(snapshot: Snapshot, model: string, identity: Identity): GatewayError {
+  const near = snapshot.nearest(model).filter((name) => mayUse(identity, name))
   const hint = near.length > 0 ? ` Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?` : ''
   return new GatewayError(
     'model_not_found',

@@ -5,8 +5,14 @@ import type { Block } from '../protocol/model/block.ts'
  * of what the client does send back. Bounded per tenant and in all; the oldest go first.
  */
 export interface Vault {
+  /** What this process has; answers at once. */
   get(tenant: string, key: string): readonly Block[] | undefined
   put(tenant: string, key: string, blocks: readonly Block[]): void
+  /**
+   * Fetches what this process lacks from where it outlives the process, so that `get` finds it. Undefined when nothing
+   * has to be waited for. Never rejects, and takes no longer than one command may.
+   */
+  load?(tenant: string, keys: readonly string[]): Promise<void> | undefined
 }
 
 export interface VaultLimits {

@@ -3,6 +3,7 @@ import type { Redactor } from './redact.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
+const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 export type LogFields = Record<string, string | number | boolean | undefined | null | readonly string[]>
 
 export interface LogSettings {
@@ -17,6 +18,9 @@ const MAXIMUM_FIELD = 2_000
 /** What is looked through for secrets: a secret that begins in what is shown ends in here. */
 const MAXIMUM_READ = 2 * MAXIMUM_FIELD
 const MAXIMUM_ITEMS = 20
+/** Texts and keys that are known to need nothing done to them. */
+const MAXIMUM_KNOWN = 1_000
+const MAXIMUM_KNOWN_LENGTH = 100
 /** How long `flush` waits for a place that takes nothing. */
 const FLUSH_MILLISECONDS = 2_000
 
@@ -31,6 +35,12 @@ export class Logger {
   #lostBefore = 0
   readonly #redactor: Redactor
   readonly #now: () => Date
+  #lastTime = Number.NaN
+  #lastTimeText = ''
+  readonly #members = new Map<string, string>()
+  readonly #plain = new Set<string>()
+  /** How many secrets were known when these texts were looked at. */
+  #plainBefore = 0
 
   constructor(settings: LogSettings, redactor: Redactor, now: () => Date = () => new Date()) {
     this.#settings = settings
@@ -77,22 +87,15 @@ export class Logger {
   }
 
   #write(level: LogLevel, message: string, fields: LogFields): void {
-    if (logLevels.indexOf(level) < logLevels.indexOf(this.#settings.level)) return
+    if (ranks[level] < ranks[this.#settings.level]) return
     const line = this.#format(level, message, fields)
     for (const sink of this.#sinks) sink.push(line)
   }
 
   #format(level: LogLevel, message: string, fields: LogFields): string {
-    const time = this.#now().toISOString()
-    if (this.#settings.format === 'json' && this.#isPlain(message, fields)) {
-      let line = `{"time":"${time}","level":"${level}","message":"${message}"`
-      for (const key in fields) {
-        const value = fields[key]
-        if (typeof value === 'string') line += `,"${key}":"${value}"`
-        else if (value !== undefined) line += `,"${key}":${value}`
-      }
-      return `${line}}\n`
-    }
+    const time = this.#time()
+    const plain = this.#settings.format === 'json' ? this.#plainLine(time, level, message, fields) : undefined
+    if (plain !== undefined) return plain
     const said = this.#shown(message)
     const members = Object.entries(fields).flatMap(([key, value]) =>
       value === undefined ? [] : [[key, JSON.stringify(this.#value(value))] as const],
@@ -105,23 +108,56 @@ export class Logger {
     return `${escaped(`{"time":"${time}","level":"${level}","message":${JSON.stringify(said)}${tail}}`)}\n`
   }
 
-  /**
-   * Whether nothing has to be cut, taken out, escaped or written as a list: then one look at all texts together
-   * suffices, and they can stand in the line as they are.
-   */
-  #isPlain(message: string, fields: LogFields): boolean {
-    let texts = message
+  /** Under load many lines are written within one millisecond. */
+  #time(): string {
+    const now = this.#now()
+    const milliseconds = now.getTime()
+    if (milliseconds !== this.#lastTime) {
+      this.#lastTime = milliseconds
+      this.#lastTimeText = now.toISOString()
+    }
+    return this.#lastTimeText
+  }
+
+  /** The line of a record in which nothing has to be cut, taken out, escaped or written as a list; else undefined. */
+  #plainLine(time: string, level: LogLevel, message: string, fields: LogFields): string | undefined {
+    if (!this.#isPlain(message)) return undefined
+    let line = `{"time":"${time}","level":"${level}","message":"${message}"`
     for (const key in fields) {
       const value = fields[key]
       if (value === undefined) continue
-      texts += typeof value === 'string' ? `|${key}|${value}` : `|${key}`
-      if (typeof value === 'object' ? value !== null : !isWritable(value)) return false
+      const member = this.#memberOf(key)
+      if (typeof value === 'string') {
+        if (!this.#isPlain(value)) return undefined
+        line += `${member}"${value}"`
+      } else if (typeof value === 'object' ? value === null : isWritable(value)) line += `${member}${value}`
+      else return undefined
     }
-    if (texts.length > MAXIMUM_FIELD || needsEscape.test(texts)) return false
-    // Keys name secrets (`input_tokens`), so only the values are looked at for them.
-    let values = message
-    for (const key in fields) if (typeof fields[key] === 'string') values += `\n${fields[key]}`
-    return this.#redactor.text(values) === values
+    return `${line}}\n`
+  }
+
+  /** What stands before a value. Keys name secrets (`input_tokens`), so they are not looked at for them. */
+  #memberOf(key: string): string {
+    const known = this.#members.get(key)
+    if (known !== undefined) return known
+    const member = escaped(`,${JSON.stringify(key)}:`)
+    if (this.#members.size >= MAXIMUM_KNOWN) this.#members.clear()
+    if (key.length <= MAXIMUM_KNOWN_LENGTH) this.#members.set(key, member)
+    return member
+  }
+
+  /** Whether a text can stand in a line as it is. The same few names stand in nearly all of them. */
+  #isPlain(text: string): boolean {
+    if (this.#plainBefore !== this.#redactor.learned) {
+      this.#plainBefore = this.#redactor.learned
+      this.#plain.clear()
+    }
+    if (this.#plain.has(text)) return true
+    if (text.length > MAXIMUM_FIELD || needsEscape.test(text) || this.#redactor.text(text) !== text)
+      return false
+    if (this.#plain.size >= MAXIMUM_KNOWN) this.#plain.clear()
+    if (text.length <= MAXIMUM_KNOWN_LENGTH) this.#plain.add(text)
+    return true
   }
 
   #value(value: LogFields[string]): unknown {

@@ -29,10 +29,14 @@ const KEY_END = '-----END '
  */
 export class Redactor {
   readonly #known = new KnownSecrets()
+  /** How often a secret was given: a text that was clean before may hold a later one. */
+  learned = 0
 
   /** Remembers a secret. One of less than eight characters is ignored: it would hit words. */
   learn(secret: string | undefined): void {
-    if (secret !== undefined) this.#known.add(secret)
+    if (secret === undefined) return
+    this.#known.add(secret)
+    this.learned += 1
   }
 
   text(text: string): string {

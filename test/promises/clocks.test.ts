@@ -3,7 +3,7 @@ import type { Fault } from '../rig/fault/fault.ts'
 import { swarm } from '../rig/swarm.ts'
 import { customFault } from './support/custom-fault.ts'
 import { type DeafPort, deafPort } from './support/deaf-port.ts'
-import { figure, isLong, percentile } from './support/figure.ts'
+import { figure, isLong, percentile, size } from './support/figure.ts'
 import { type Front, fronts } from './support/fronts.ts'
 import { ask, modelToml, openStage, type Seen, type Stage, upstreams } from './support/stage.ts'
 
@@ -17,6 +17,9 @@ const FIRST_BYTE_MS = 500
 const IDLE_MS = 600
 const TOTAL_MS = 1_500
 const TOLERANCE_MS = 250
+
+/** A vendor that is nobody's first choice here, so that cues for the first ones meet no fallback. */
+const HEALTHY = { provider: 'openrouter', model: 'openai/gpt-4.1' } as const
 
 let stage: Stage
 let deaf: DeafPort
@@ -36,10 +39,8 @@ beforeAll(async () => {
         model: 'any',
         more: `timeouts = { connect_ms = ${CONNECT_MS} }\nretry = { max_retries = 0 }`,
       }),
-      modelToml(
-        'with-fallback',
-        { provider: 'openai', model: 'gpt-4.1', more },
-        { provider: 'anthropic', model: 'claude-opus-4-6', more },
+      ...upstreams.map(({ dialect, provider, model }) =>
+        modelToml(`${dialect}-with-fallback`, { provider, model, more }, { ...HEALTHY, more }),
       ),
     ].join(''),
   })
@@ -161,36 +162,43 @@ test('A6: a connection that is not accepted ends at the connect clock', async ()
 })
 
 describe('A7: a stalled first byte leads to the fallback', () => {
+  const EACH = size(15, 100)
+  const stalls = ['stall-head', 'stall-start'] as const
+  const cells = fronts.flatMap((front) =>
+    upstreams.flatMap(({ dialect, provider }) =>
+      [true, false].map((stream) => ({ front, dialect, provider, stream })),
+    ),
+  )
   const added: number[] = []
   let n = 0
   afterAll(() => {
+    const worst = Math.max(...added.map((ms) => Math.abs(ms - FIRST_BYTE_MS)))
     figure('A7', {
+      cells: cells.length * stalls.length,
       n,
       succeeded: added.length,
-      p50_ms: Math.round(percentile(added, 0.5)),
-      worst_ms: Math.round(Math.max(...added)),
       first_byte_ms: FIRST_BYTE_MS,
+      p50_ms: Math.round(percentile(added, 0.5)),
+      worst_off_ms: Math.round(worst),
+      limit_ms: TOLERANCE_MS,
     })
   })
 
-  const stalls = ['stall-head', 'stall-start'] as const
-  for (const front of fronts)
-    for (const isStream of [true, false])
-      test.each(stalls)(`${front.name}, ${isStream ? 'streamed' : 'whole'}, %s`, async (stall) => {
-        const count = isLong ? 100 : 12
-        stage.upstream.script.add(
-          ...Array.from({ length: count }, () => ({ vendor: 'openai', fault: stall })),
-        )
-        await swarm(count, 6, async () => {
-          const asked = { model: 'with-fallback', content: '[scene:text] please', stream: isStream }
-          const seen = await ask(stage.gateway.url, front, asked)
-          n += 1
-          expect(seen.status).toBe(200)
-          expect(seen.headers.get('x-xjp-provider')).toBe('anthropic')
-          expect(seen.headers.get('x-xjp-attempts')).toBe('2')
-          expect(seen.text).toContain('fox')
-          expect(Math.abs(seen.milliseconds - FIRST_BYTE_MS)).toBeLessThan(TOLERANCE_MS)
-          added.push(seen.milliseconds)
-        })
-      })
+  test.each(stalls)('%s: every client and upstream dialect, streamed and whole', async (stall) => {
+    stage.upstream.script.clear()
+    for (const { provider } of cells)
+      stage.upstream.script.add(...Array.from({ length: EACH }, () => ({ vendor: provider, fault: stall })))
+    await swarm(cells.length * EACH, 36, async (index) => {
+      const { front, dialect, stream } = cells[index % cells.length] as (typeof cells)[number]
+      const asked = { model: `${dialect}-with-fallback`, content: '[scene:text] please', stream }
+      const seen = await ask(stage.gateway.url, front, asked)
+      n += 1
+      expect(seen.status).toBe(200)
+      expect(seen.headers.get('x-xjp-provider')).toBe(HEALTHY.provider)
+      expect(seen.headers.get('x-xjp-attempts')).toBe('2')
+      expect(seen.text).toContain('fox')
+      expect(Math.abs(seen.milliseconds - FIRST_BYTE_MS)).toBeLessThan(TOLERANCE_MS)
+      added.push(seen.milliseconds)
+    })
+  })
 })

@@ -23,8 +23,14 @@ beforeAll(async () => {
 afterAll(() => stage.close())
 
 /** With every commit one byte in so many, at another phase for each way to cut. */
-const STRIDE = isLong ? 1 : 8
-const SCENE = '[scene:long@36]'
+const STRIDE = isLong ? 1 : 11
+/** So many sentences that each dialect's stream has a little more than 60 events. */
+const SENTENCES: Record<string, number> = { 'chat-completions': 40, messages: 37, 'generate-content': 66 }
+const EVENTS = 60
+
+function scene(dialect: string): string {
+  return `[scene:long@${SENTENCES[dialect]}]`
+}
 
 /** Words in an upstream's bytes that only stand in its own last events. */
 const endings: Record<string, { finish: RegExp; end: RegExp }> = {
@@ -74,7 +80,7 @@ function judge(front: Front, dialect: string, cut: Cut, seen: Seen, whole: strin
 }
 
 async function cutAt(front: Front, dialect: string, cut: Cut): Promise<Seen> {
-  const content = `${SCENE} ${cutMark(cut)}`
+  const content = `${scene(dialect)} ${cutMark(cut)}`
   return ask(stage.gateway.url, front, { model: dialect, content, stream: true })
 }
 
@@ -113,7 +119,8 @@ for (const front of fronts)
         const whole = textOfStream(front, uncut.events)
         expect(whole).toStartWith('第0 piece. ')
         const length = probe.body?.length ?? 0
-        expect(eventsOf(new TextDecoder().decode(probe.body)).length).toBeGreaterThan(30)
+        const count = eventsOf(new TextDecoder().decode(probe.body)).length
+        expect([dialect, count, count >= EVENTS && count < EVENTS + 10]).toEqual([dialect, count, true])
         // The judge would see a stream that ends well after half of its bytes.
         expect(judge(front, dialect, { ...probe, at: length >> 1 }, uncut, whole)).toEqual({
           falseCompletion: true,
@@ -152,7 +159,7 @@ for (const front of fronts)
             const session = client.open({ model: dialect })
             session.user({
               type: 'text',
-              text: `${SCENE} ${cutMark({ at, how: 'fin', framing: 'chunked' })}`,
+              text: `${scene(dialect)} ${cutMark({ at, how: 'fin', framing: 'chunked' })}`,
             })
             const ended = await session.send(mode).catch((thrown: unknown) => client.describe(thrown))
             if (!('name' in ended)) returned.push(at)
@@ -163,6 +170,12 @@ for (const front of fronts)
         },
       )
     })
+
+const CUTS = 40_000
+
+test(`A1: at least ${CUTS} cuts`, () => {
+  expect(totals.n).toBeGreaterThanOrEqual(CUTS)
+})
 
 afterAll(() => {
   figure('A1', { n: totals.n, with_sdks: totals.sdk, false_completions: totals.falseCompletions })

@@ -3,8 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { nativeBase, nativeBreaks } from '../../src/config/testing/breaks.ts'
+import { leaksIn } from '../../src/config/testing/canaries.ts'
+import { changed } from '../../src/config/testing/change.ts'
+import { render } from '../../src/config/testing/render.ts'
 import { fields } from '../rig/json.ts'
-import { figure } from './support/figure.ts'
+import { figure, size } from './support/figure.ts'
 import { fronts } from './support/fronts.ts'
 import { ask, modelToml, openStage, type Stage } from './support/stage.ts'
 
@@ -144,7 +148,28 @@ describe('H4', () => {
   })
 })
 
-const refusals = (): number => records('configuration refused; the live one stays').length
+const REFUSED = 'configuration refused; the live one stays'
+const refusals = (): number => records(REFUSED).length
+
+/** With every commit each mistake alone. */
+const BROKEN_FILES = size(nativeBreaks.length, 200)
+
+/** Each of the mistakes that the loader's own tests know, alone, and then with another one. */
+function brokenFile(index: number): [name: string, text: string] {
+  const first = nativeBreaks[index % nativeBreaks.length]
+  const second = nativeBreaks[(index * 7 + 3) % nativeBreaks.length]
+  if (first === undefined || second === undefined) throw new Error('there are mistakes')
+  const once = changed(nativeBase, first.path, first.to)
+  if (index < nativeBreaks.length || !areApart(first.path, second.path))
+    return [`${index}: ${first.name}`, render(once, 'toml').text]
+  const twice = changed(once, second.path, second.to)
+  return [`${index}: ${first.name}; ${second.name}`, render(twice, 'toml').text]
+}
+
+/** False when one place lies within the other: the one mistake could take the other away. */
+function areApart(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one[0] !== other[0]
+}
 
 const CANARY = 'sk-canary-4f9a1c7e2b8d4f9a1c7e2b8d'
 const broken: readonly [name: string, text: string, place: RegExp][] = [
@@ -174,15 +199,17 @@ const broken: readonly [name: string, text: string, place: RegExp][] = [
 ]
 
 describe('H5: a bad reload changes nothing', () => {
+  let n = 0
   let refused = 0
-  afterAll(() => figure('H5', { n: broken.length, refused }))
+  afterAll(() => figure('H5', { n, refused }))
 
   test.each(broken)('%s', async (_, text, place) => {
     const live = await liveVersion()
     const before = refusals()
+    n += 1
     reloadWith(text)
     await until(() => refusals() > before, 'the refusal')
-    const record = records('configuration refused; the live one stays').at(-1)
+    const record = records(REFUSED).at(-1)
     expect(record?.['config_version']).toBe(live)
     expect(String(record?.['problems'])).toMatch(place)
     expect(await liveVersion()).toBe(live)
@@ -192,6 +219,25 @@ describe('H5: a bad reload changes nothing', () => {
     }
     expect(stage.gateway.output().stdout).not.toContain(CANARY)
     refused += 1
+  })
+
+  test(`${BROKEN_FILES} files with one mistake or two, one after another`, async () => {
+    const live = await liveVersion()
+    for (let index = 0; index < BROKEN_FILES; index += 1) {
+      const [name, text] = brokenFile(index)
+      const before = stage.gateway.output().stdout.length
+      const told = (): string => stage.gateway.output().stdout.slice(before)
+      n += 1
+      reloadWith(text)
+      await until(() => told().includes(REFUSED), `the refusal of ${name}`)
+      expect([name, told().includes('configuration reloaded')]).toEqual([name, false])
+      expect([name, leaksIn(told())]).toEqual([name, []])
+      expect([name, await liveVersion()]).toEqual([name, live])
+      const front = fronts[index % 2] ?? fronts[0]
+      const asked = { model: 'm', content: '[scene:text]', stream: index % 4 < 2 }
+      if (front !== undefined) expect((await ask(stage.gateway.url, front, asked)).status).toBe(200)
+      refused += 1
+    }
   })
 
   test('the file is gone: what is live stays live', async () => {

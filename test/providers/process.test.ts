@@ -161,7 +161,7 @@ describe('failures', () => {
   })
 })
 
-/** Promise L1. */
+/** Promise L1; at its full number, and with what the system executes, in test/promises. */
 describe('L1: no shell', () => {
   const fragments = [
     '$(touch CANARY)',
@@ -195,43 +195,6 @@ describe('L1: no shell', () => {
     }
     expect(await Bun.file(join(folder, 'canary')).exists()).toBe(false)
   })
-
-  const strace = Bun.which('strace')
-  const title = `nothing is executed but the program (strace, ${prompts.length} prompts)`
-  if (!strace) test.skip(`${title}: strace is not installed here`, () => {})
-  else
-    test(title, async () => {
-      const [log, input] = [join(folder, 'execve.log'), join(folder, 'prompts.json')]
-      writeFileSync(input, JSON.stringify(prompts))
-      const driver = join(import.meta.dir, 'process-driver.ts')
-      const traced = Bun.spawn(
-        [
-          strace,
-          '-f',
-          '-qq',
-          '-e',
-          'trace=execve,execveat',
-          '-o',
-          log,
-          process.execPath,
-          driver,
-          'prompts',
-          input,
-        ],
-        { stdout: 'pipe', stderr: 'pipe' },
-      )
-      expect(await new Response(traced.stdout).text()).toBe(`${prompts.length} answered\n`)
-      const executed = readFileSync(log, 'utf8')
-        .split('\n')
-        .filter((line) => line.includes('= 0'))
-      const programs = executed.map((line) => line.match(/execve\("([^"]+)"/)?.[1] ?? line)
-      const cats = programs.filter((program) => program.endsWith('/cat'))
-      const ours = programs.filter((program) => program === process.execPath)
-      expect(cats.length).toBe(prompts.length)
-      // The driver itself and the guard.
-      expect(ours.length).toBe(2)
-      expect(programs.length).toBe(cats.length + ours.length)
-    }, 60_000)
 })
 
 /** Promise L2. */

@@ -43,6 +43,13 @@ export interface GatewayOptions {
 const project = resolve(import.meta.dir, '../..')
 const ADDRESS = /http:\/\/127\.0\.0\.1:\d+/
 
+/** What the published command gives its runtime (scripts/runtime.mjs). */
+const runtimeEnvironment = {
+  BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
+  BUN_JSC_forceRAMSize: String(128 * 1024 ** 2),
+  BUN_JSC_largeHeapGrowthFactor: '1.5',
+}
+
 function bareEnvironment(): Record<string, string> {
   const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG']
   return Object.fromEntries(
@@ -115,7 +122,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     options.launcher === 'bin' ? ['node', 'bin/xjp-gateway.mjs'] : [process.execPath, 'src/cli/main.ts']
   const child = spawn(command, [join(project, program), ...args], {
     cwd: folder,
-    env: { ...bareEnvironment(), BUN_CONFIG_MAX_HTTP_REQUESTS: '65336', ...options.env },
+    env: { ...bareEnvironment(), ...runtimeEnvironment, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = collect(child)

@@ -44,6 +44,7 @@ const zones: Readonly<Record<string, readonly string[]>> = {
     'limits',
     'usage',
     'store',
+    'accounts.ts',
     'main.ts',
   ],
 }

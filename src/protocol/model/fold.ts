@@ -2,8 +2,13 @@ import type { Answer, Candidate } from './answer.ts'
 import type { Block } from './block.ts'
 import type { GatewayError } from './error.ts'
 import type { AnswerEvent, Delta } from './event.ts'
+import { flatten } from './flatten.ts'
 import type { Opaque } from './origin.ts'
 import { mergeUsage } from './usage.ts'
+
+/** For so many characters of a text one piece of it may stand apart. */
+const CHARACTERS_PER_PIECE = 128
+const FIRST_PIECES = 16
 
 /** Folds a stream's events into the whole answer; the one meaning of "the answer" everywhere. */
 export class Fold {
@@ -12,7 +17,9 @@ export class Fold {
   error: GatewayError | undefined
   /** True once `answer-end` was seen. */
   complete = false
-  readonly #blocks = new Map<number, Block>()
+  /** The open blocks, by index. */
+  readonly #blocks: (Block | undefined)[] = []
+  #loosePieces = 0
 
   push(events: readonly AnswerEvent[]): void {
     for (const event of events) this.#one(event)
@@ -27,17 +34,19 @@ export class Fold {
       }
       case 'block-start': {
         const block = structuredCopy(event.block)
-        this.#blocks.set(event.index, block)
+        this.#blocks[event.index] = block
         this.#candidate(event.candidate ?? 0).blocks.push(block)
         return
       }
       case 'block-delta': {
-        const block = this.#blocks.get(event.index)
-        if (block) applyDelta(block, event.delta)
+        const block = this.#blocks[event.index]
+        if (!block) return
+        applyDelta(block, event.delta)
+        this.#settle(block)
         return
       }
       case 'block-end':
-        this.#blocks.delete(event.index)
+        this.#blocks[event.index] = undefined
         return
       case 'usage':
         this.answer.usage = mergeUsage(this.answer.usage, event.usage)
@@ -53,6 +62,15 @@ export class Fold {
       case 'answer-error':
         this.error = event.error
     }
+  }
+
+  /** The longer the text, the more pieces of it may stand apart: each is copied a few times at most. */
+  #settle(block: Block): void {
+    const text = block.type === 'tool-call' ? block.arguments : 'text' in block ? block.text : ''
+    this.#loosePieces += 1
+    if ((this.#loosePieces - FIRST_PIECES) * CHARACTERS_PER_PIECE < text.length) return
+    this.#loosePieces = 0
+    flatten(text)
   }
 
   #candidate(index: number): Candidate {

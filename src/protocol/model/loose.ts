@@ -32,13 +32,18 @@ export function objectsOf(value: Json | undefined): JsonObject[] {
  * object that is slow to read ever after.
  */
 export function defined<T extends object>(object: T): T {
-  const record = object as Record<string, unknown>
-  const clean: Record<string, unknown> = {}
+  return withDefined({}, object) as T
+}
+
+/** Adds the members of `source` that are not undefined to `target`. */
+export function withDefined<T extends object, S extends object>(target: T, source: S): T & S {
+  const record = source as Record<string, unknown>
+  const filled = target as Record<string, unknown>
   for (const key in record) {
     const value = record[key]
-    if (value !== undefined) clean[key] = value
+    if (value !== undefined) filled[key] = value
   }
-  return clean as T
+  return filled as T & S
 }
 
 /** Adds the members of `source` outside `known` to `target`; null and empty values never hide what is there. */

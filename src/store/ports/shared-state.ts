@@ -13,8 +13,27 @@ export type Claim =
   | { kind: 'burst'; name: string; perMinute: number; burst: number }
   /** At most `limit` held at the same time; a slot is a lease that ends by itself when it is not renewed. */
   | { kind: 'slot'; name: string; limit: number }
-  /** At most `limit` picodollars up to `until` (the end of the calendar period, milliseconds since 1970). */
-  | { kind: 'money'; name: string; limit: bigint; amount: bigint; from: number; until: number }
+  | MoneyClaim
+
+/** Whose money: a key's, or a tenant's as a whole. */
+export interface MoneyScope {
+  tenant: string
+  keyId?: string
+}
+
+/**
+ * At most `limit` picodollars from `from` up to `until` (a calendar period, milliseconds since 1970). A state that does
+ * not know what was spent in the period already (it is new, it was emptied) asks for it by scope and `from`.
+ */
+export interface MoneyClaim {
+  kind: 'money'
+  name: string
+  limit: bigint
+  amount: bigint
+  scope: MoneyScope
+  from: number
+  until: number
+}
 
 /** How a claim's limit stands after the decision. */
 export interface ClaimState {

@@ -1,6 +1,6 @@
 import { clientClosed } from '../failure.ts'
 import type { UpstreamRequest, UpstreamResponse } from '../request.ts'
-import { Exchange } from './exchange.ts'
+import { exchange } from './exchange.ts'
 import type { Place } from './place.ts'
 import { ConnectionPool } from './pool.ts'
 
@@ -14,7 +14,7 @@ export function sendOverHttp1(
 ): Promise<UpstreamResponse> {
   if (request.signal.aborted) return Promise.reject(clientClosed(request.signal.reason))
   try {
-    return new Exchange(request, place, pool).answer
+    return exchange(request, place, pool)
   } catch (thrown) {
     return Promise.reject(thrown)
   }

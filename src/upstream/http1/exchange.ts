@@ -15,6 +15,8 @@ import { requestHead } from './request.ts'
 /** Bytes that wait for a reader before the peer has to wait. */
 const MAXIMUM_QUEUED_BYTES = 256 * 1024
 
+const NOTHING = new Uint8Array()
+
 /** A promise and its two ends. */
 interface Waiting<Value> {
   promise: Promise<Value>
@@ -22,22 +24,30 @@ interface Waiting<Value> {
   reject(reason: unknown): void
 }
 
-function waiting<Value>(): Waiting<Value> {
-  const ends = {} as Waiting<Value>
-  ends.promise = new Promise<Value>((resolve, reject) => {
-    ends.resolve = resolve
-    ends.reject = reject
-  })
-  return ends
+/** What is sent, kept until its answer begins. */
+interface Sending {
+  head: string
+  body: string | Uint8Array | undefined
+  bodyBytes: number
+}
+
+/** Sends one request; resolves when the answer's head has come, rejects with a `GatewayError`. */
+export function exchange(
+  request: UpstreamRequest,
+  place: Place,
+  pool: ConnectionPool,
+): Promise<UpstreamResponse> {
+  const answer = Promise.withResolvers<UpstreamResponse>()
+  new Exchange(request, place, pool, answer)
+  return answer.promise
 }
 
 /** One request and its answer: the clocks, the two ends' wishes to leave, and the bytes nobody has read yet. */
-export class Exchange implements ConnectionUser, ByteSource, EventListenerObject {
-  readonly #request: UpstreamRequest
+class Exchange implements ConnectionUser, ByteSource, EventListenerObject {
   readonly #place: Place
   readonly #pool: ConnectionPool
-  readonly #head: string
-  readonly #bodyBytes: number
+  readonly #signal: AbortSignal
+  readonly #connectMs: number | undefined
   readonly #deadline: Deadline
   #connection: Connection
   #connectTimer: ReturnType<typeof setTimeout> | undefined
@@ -48,26 +58,27 @@ export class Exchange implements ConnectionUser, ByteSource, EventListenerObject
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #isPaused = false
+  /** Both are absent from the head of the answer on: a stream may last, and nothing is sent again after that. */
+  #sending: Sending | undefined
   #answer: Waiting<UpstreamResponse> | undefined
   #reader: Waiting<Uint8Array | undefined> | undefined
-  /** The answer's head has come. Rejects with a `GatewayError`. */
-  readonly answer: Promise<UpstreamResponse>
 
   /** Throws `internal` when the request cannot be written. */
-  constructor(request: UpstreamRequest, place: Place, pool: ConnectionPool) {
-    this.#request = request
+  constructor(
+    request: UpstreamRequest,
+    place: Place,
+    pool: ConnectionPool,
+    answer: Waiting<UpstreamResponse>,
+  ) {
     this.#place = place
     this.#pool = pool
-    this.#answer = waiting()
-    this.answer = this.#answer.promise
+    this.#signal = request.signal
+    this.#connectMs = request.timeouts.connectMs
+    this.#answer = answer
     const { body } = request
     const length = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0)
-    this.#bodyBytes = length
-    this.#head = requestHead(
-      request,
-      place,
-      body === undefined && request.method === 'GET' ? undefined : length,
-    )
+    const announced = body === undefined && request.method === 'GET' ? undefined : length
+    this.#sending = { head: requestHead(request, place, announced), body, bodyBytes: length }
     this.#deadline = new Deadline(request.timeouts, (error) => this.#leave(error))
     request.signal.addEventListener('abort', this, { once: true })
     this.#connection = pool.take(place)
@@ -79,8 +90,14 @@ export class Exchange implements ConnectionUser, ByteSource, EventListenerObject
     if (this.#error) return Promise.reject(this.#error)
     if (this.#isOver) return Promise.resolve(undefined)
     this.#deadline.resume()
-    this.#reader = waiting<Uint8Array | undefined>()
+    this.#reader = Promise.withResolvers<Uint8Array | undefined>()
     return this.#reader.promise
+  }
+
+  /** Short answers come in one piece with their heads, so nobody has to wait for them twice. */
+  rest(): Uint8Array | undefined {
+    if (!this.#isOver || this.#error) return undefined
+    return this.#queuedBytes > 0 ? this.#takeQueued() : NOTHING
   }
 
   cancel(): void {
@@ -92,19 +109,21 @@ export class Exchange implements ConnectionUser, ByteSource, EventListenerObject
   /** The client left. */
   handleEvent(): void {
     this.#dropQueue()
-    this.#leave(clientClosed(this.#request.signal.reason))
+    this.#leave(clientClosed(this.#signal.reason))
   }
 
   onReady(): void {
-    clearTimeout(this.#connectTimer)
+    this.#stopConnectTimer()
     this.#startedAt = performance.now()
-    this.#connection.send(this.#head, this.#request.body, this.#bodyBytes, false)
+    const sending = this.#sending
+    if (sending) this.#connection.send(sending.head, sending.body, sending.bodyBytes, false)
   }
 
   onHead(head: ResponseHead): void {
     if (head.status < 300) this.#rememberAnswer()
     const answer = this.#answer
     this.#answer = undefined
+    this.#sending = undefined
     try {
       const body = decodedSource(this, head.get('content-encoding'))
       answer?.resolve({ status: head.status, header: (name) => head.get(name), body })
@@ -154,9 +173,14 @@ export class Exchange implements ConnectionUser, ByteSource, EventListenerObject
   }
 
   #watchConnecting(): void {
-    const { connectMs } = this.#request.timeouts
+    const connectMs = this.#connectMs
     if (connectMs === undefined) return
     this.#connectTimer = setTimeout(() => this.#leave(timeoutError('connect', connectMs)), connectMs)
+  }
+
+  #stopConnectTimer(): void {
+    clearTimeout(this.#connectTimer)
+    this.#connectTimer = undefined
   }
 
   /** The kept connection was dead: nothing was done with the request, and a fresh one may do it. */
@@ -213,8 +237,8 @@ export class Exchange implements ConnectionUser, ByteSource, EventListenerObject
 
   #over(): void {
     this.#isOver = true
-    clearTimeout(this.#connectTimer)
+    this.#stopConnectTimer()
     this.#deadline.stop()
-    this.#request.signal.removeEventListener('abort', this)
+    this.#signal.removeEventListener('abort', this)
   }
 }

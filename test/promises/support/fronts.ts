@@ -28,8 +28,13 @@ export interface Front {
   errorMessage(body: unknown): string
 }
 
+/** Each event is asked several questions, and there are millions of events. */
+const known = new WeakMap<WireEvent, Fields>()
+
 function parsed(event: WireEvent): Fields {
-  return fields(parseJson(event.data))
+  let found = known.get(event)
+  if (!found) known.set(event, (found = fields(parseJson(event.data))))
+  return found
 }
 
 function choiceOf(event: WireEvent): Fields {

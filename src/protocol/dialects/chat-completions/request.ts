@@ -1,7 +1,7 @@
 import { Losses } from '../../model/dropped.ts'
 import { invalid } from '../../model/error.ts'
 import { type JsonObject, rest } from '../../model/json.ts'
-import { defined } from '../../model/loose.ts'
+import { defined, withDefined } from '../../model/loose.ts'
 import { foreignFields } from '../../model/origin.ts'
 import {
   asString,
@@ -37,11 +37,12 @@ import { DIALECT, requestFields } from './wire.ts'
  */
 export function decodeRequest(body: JsonObject): ChatRequest {
   const kept: JsonObject = { ...rest(body, requestFields) }
-  return defined({
-    ...identity(body),
-    ...decodeToolSettings(body),
-    ...sampling(body),
-    ...output(body, kept),
+  // One object filled in turn: this is on the path of every request.
+  const request: ChatRequest = identity(body)
+  withDefined(request, decodeToolSettings(body))
+  withDefined(request, sampling(body))
+  withDefined(request, output(body, kept))
+  return withDefined(request, {
     reasoning: decodeReasoning(body, kept),
     cache: readMark(body, '').cache,
     cacheKey: readString(body, 'prompt_cache_key', ''),
@@ -50,7 +51,7 @@ export function decodeRequest(body: JsonObject): ChatRequest {
     includeUsage: streamOptions(body, kept),
     endUser: endUser(body, kept),
     extensions: keep(kept, notes(body)),
-  } satisfies ChatRequest)
+  } satisfies Partial<ChatRequest>)
 }
 
 function identity(body: JsonObject): Pick<ChatRequest, 'model' | 'stream' | 'messages'> {
@@ -77,9 +78,10 @@ function endUser(body: JsonObject, kept: JsonObject): string | undefined {
 }
 
 function sampling(body: JsonObject) {
-  const number = (key: string, min?: number, max?: number) => readNumber(body, key, '', { min, max })
+  const number = (key: string, min?: number, max?: number) =>
+    body[key] === undefined ? undefined : readNumber(body, key, '', { min, max })
   const integer = (key: string, min?: number, max?: number) =>
-    readNumber(body, key, '', { min, max, integer: true })
+    body[key] === undefined ? undefined : readNumber(body, key, '', { min, max, integer: true })
   return {
     maxOutputTokens: integer('max_completion_tokens', 1) ?? integer('max_tokens', 1),
     temperature: number('temperature', 0, 2),

@@ -96,7 +96,7 @@ export function encodeAnswer(answer: Answer, context: AnswerContext): EncodedAns
     model: context.model,
     content,
     ...encodeFinish(first?.finish, parts.said),
-    usage: encodeUsage(answer.usage, context.estimatedInputTokens),
+    usage: encodeUsage(answer.usage, context),
     ...extensions,
   }
   return { body, dropped: [...parts.dropped] }

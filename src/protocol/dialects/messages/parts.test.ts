@@ -94,7 +94,7 @@ describe('usage', () => {
     })
   })
   test('there and back', () => {
-    expect(encodeUsage(decodeUsage(wire), 0)).toEqual(wire)
+    expect(encodeUsage(decodeUsage(wire), { estimatedInputTokens: 0 })).toEqual(wire)
   })
   test('absent is not zero, zero is zero', () => {
     expect(decodeUsage({ output_tokens: 0 })).toEqual({
@@ -110,7 +110,9 @@ describe('usage', () => {
     })
   })
   test('a cache larger than the prompt is not a negative count', () => {
-    expect(encodeUsage({ inputTokens: 3, cacheReadTokens: 5 }, 0).input_tokens).toBe(0)
+    expect(
+      encodeUsage({ inputTokens: 3, cacheReadTokens: 5 }, { estimatedInputTokens: 0 }).input_tokens,
+    ).toBe(0)
   })
   test('null over a count says nothing', () => {
     expect(laterUsage({ a: 1, b: 2 }, { a: null, b: 3, c: null })).toEqual({ a: 1, b: 3, c: null })

@@ -88,7 +88,7 @@ class MessagesEncoder implements StreamEncoder {
       content: [],
       stop_reason: null,
       stop_sequence: null,
-      usage: encodeStartUsage(this.#usage, this.#context.estimatedInputTokens),
+      usage: encodeStartUsage(this.#usage, this.#context),
       ...own(extensions),
     }
     return named('message_start', { message })
@@ -154,7 +154,7 @@ class MessagesEncoder implements StreamEncoder {
     const beside: JsonObject = {}
     const delta: JsonObject = { ...encodeFinish(finish, this.#parts.said) }
     for (const [key, value] of Object.entries(others)) (deltaMembers.has(key) ? delta : beside)[key] = value
-    const usage = encodeUsage(this.#usage, this.#context.estimatedInputTokens)
+    const usage = encodeUsage(this.#usage, this.#context)
     return `${out}${named('message_delta', { delta, usage, ...beside })}${named('message_stop', {})}`
   }
 }

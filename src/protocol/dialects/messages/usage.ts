@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from '../../model/json.ts'
 import { countOf } from '../../model/loose.ts'
 import type { Usage } from '../../model/usage.ts'
+import type { AnswerContext } from '../dialect.ts'
 import { DIALECT } from './wire.ts'
 
 /**
@@ -39,12 +40,15 @@ export function laterUsage(earlier: JsonObject | undefined, later: JsonObject): 
   return merged
 }
 
+/** Where the estimate of the prompt comes from; asked only when no upstream has counted. */
+type Estimate = Pick<AnswerContext, 'estimatedInputTokens'>
+
 /** The usage object of an answer. Without a report the prompt is the caller's estimate and the output zero. */
-export function encodeUsage(usage: Usage | undefined, estimatedInput: number): JsonObject {
+export function encodeUsage(usage: Usage | undefined, estimate: Estimate): JsonObject {
   const raw = usage?.raw?.dialect === DIALECT ? usage.raw.value : {}
   const read = usage?.cacheReadTokens ?? 0
   const write = usage?.cacheWriteTokens ?? 0
-  const prompt = usage?.inputTokens ?? estimatedInput
+  const prompt = usage?.inputTokens ?? estimate.estimatedInputTokens
   return {
     input_tokens: Math.max(0, prompt - read - write),
     cache_creation_input_tokens: usage?.cacheWriteTokens ?? raw.cache_creation_input_tokens ?? 0,
@@ -57,8 +61,8 @@ export function encodeUsage(usage: Usage | undefined, estimatedInput: number): J
 }
 
 /** Usage for `message_start`: some clients add its output to the final one, so it says zero (protocol.md §4.6). */
-export function encodeStartUsage(usage: Usage | undefined, estimatedInput: number): JsonObject {
-  const { output_tokens_details: _, ...wire } = encodeUsage(usage, estimatedInput)
+export function encodeStartUsage(usage: Usage | undefined, estimate: Estimate): JsonObject {
+  const { output_tokens_details: _, ...wire } = encodeUsage(usage, estimate)
   return { ...wire, output_tokens: 0 }
 }
 

@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import type { Snapshot } from './config/snapshot.ts'
+import { createIdentifier, type Identifier } from './keys/identifier.ts'
+import { KeptKeys } from './keys/kept-keys.ts'
+import { createLimits } from './limits/create.ts'
+import type { Limits } from './limits/limits.ts'
+import { newId } from './platform/random.ts'
+import { createIdempotency } from './store/create-idempotency.ts'
+import { createVault } from './store/create-vault.ts'
+import { MemoryAnnouncements } from './store/memory/announcements.ts'
+import { type Database, openDatabase } from './store/open.ts'
+import type { Announcements, IdempotencyState, StoreHealth } from './store/ports/shared-state.ts'
+import { RedisAnnouncements } from './store/redis/announcements.ts'
+import { RedisConnection } from './store/redis/connection.ts'
+import type { Vault } from './store/vault.ts'
+import type { Logger } from './telemetry/log.ts'
+import { type Accounting, createAccounting } from './usage/accounting.ts'
+
+/** Who calls, how much they may, what they used: the parts with a memory, and where that is kept. */
+export interface Accounts {
+  /** Undefined in open mode without a data directory or a database: nothing is kept then. */
+  database: Database | undefined
+  identifier: Identifier
+  announcements: Announcements
+  idempotency: IdempotencyState
+  vault: Vault
+  limits: Limits
+  accounting: Accounting
+  /** For `/readyz`. */
+  stores(): StoreHealth[]
+  /** Begins to follow the stores. Resolves when keys are known, or cannot be for now. */
+  start(): Promise<void>
+  /** At the end of the process: writes what is not written yet, within the time. */
+  stop(milliseconds: number): Promise<void>
+}
+
+export interface AccountsParts {
+  snapshot(): Snapshot
+  /** Everything the gateway writes goes here. Undefined: nothing is written. */
+  dataDirectory: string | undefined
+  log: Logger
+}
+
+/** Changes of keys are asked for this often: in a file of one's own, and in a database that others use too. */
+const FILE_POLL_MILLISECONDS = 100
+const SERVER_POLL_MILLISECONDS = 1_000
+
+export function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): Accounts {
+  const settings = snapshot()
+  const now = Date.now
+  const monotonic = (): number => performance.now()
+  const database =
+    dataDirectory === undefined && settings.database.url === undefined
+      ? undefined
+      : openDatabase(
+          { ...settings.database, ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }) },
+          now,
+          told(log),
+        )
+  const redis = openRedis(settings, log)
+  const announcements = redis ? new RedisAnnouncements(redis) : new MemoryAnnouncements()
+  const accounting = createAccounting({
+    dataDirectory: dataDirectory ?? '.',
+    store: database?.usage,
+    snapshot,
+    now,
+    newId,
+    log,
+  })
+  const usage = database?.usage
+  const limits = createLimits({
+    redis,
+    spent: usage && ((scope, from) => usage.spent(scope, from)),
+    flushUsage: async () => void (await accounting.flush(settings.database.timeoutMs)),
+    now,
+    monotonic,
+  })
+  const idempotency = createIdempotency({ now, ...(redis ? { redis } : {}) })
+  const vault = createVault({
+    now,
+    ...(redis ? { redis } : {}),
+    ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }),
+    warn: (message) => log.warn(message),
+  })
+  const identifier = createIdentifier({
+    ...(database ? { store: database.keys } : {}),
+    mode: () => snapshot().auth.mode,
+    now,
+    pollMs: database?.kind === 'postgres' ? SERVER_POLL_MILLISECONDS : FILE_POLL_MILLISECONDS,
+    announcements,
+    ...keptKeys(settings, dataDirectory, log),
+    log,
+  })
+  return {
+    database,
+    identifier,
+    announcements,
+    idempotency: idempotency.state,
+    vault: vault.vault,
+    limits,
+    accounting,
+    stores: () => [...(database ? [database.health()] : []), ...(redis ? [redis.health()] : [])],
+    async start() {
+      accounting.start()
+      await identifier.start()
+    },
+    async stop(milliseconds) {
+      await Promise.all([accounting.stop(milliseconds), identifier.stop(), limits.close(), vault.close()])
+      idempotency.close()
+      await Promise.all([redis?.close(), database?.close()])
+    },
+  }
+}
+
+/** Every change of a store's state is a line of the log, and nothing in between is. */
+function told(log: Logger): (health: StoreHealth) => void {
+  let wasAway = false
+  return ({ store, up, reason }) => {
+    if (!up) log.warn('a store is away', { store, reason })
+    else if (wasAway) log.info('a store is there again', { store })
+    wasAway = !up
+  }
+}
+
+function openRedis({ redis }: Snapshot, log: Logger): RedisConnection | undefined {
+  if (redis.url === undefined) return undefined
+  const { url, prefix, commandTimeoutMs } = redis
+  return new RedisConnection({ url, prefix, commandTimeoutMs, now: Date.now, onChange: told(log) })
+}
+
+/** Only a shared database can be away while its gateway starts. */
+function keptKeys(
+  { database }: Snapshot,
+  dataDirectory: string | undefined,
+  log: Logger,
+): { kept?: KeptKeys } {
+  if (database.url === undefined || dataDirectory === undefined) return {}
+  const { host, pathname } = new URL(database.url)
+  return {
+    kept: new KeptKeys({
+      file: join(dataDirectory, 'keys-cache.json'),
+      database: host + pathname,
+      onError: (reason) => log.warn('the known keys could not be kept for the next start', { reason }),
+    }),
+  }
+}

@@ -1,0 +1,29 @@
+import { MemoryIdempotency } from './memory/idempotency.ts'
+import type { IdempotencyState } from './ports/shared-state.ts'
+import type { RedisConnection } from './redis/connection.ts'
+import { Deliveries } from './redis/deliveries.ts'
+import { RedisIdempotency } from './redis/idempotency.ts'
+import { ShadowedIdempotency } from './shadowed-idempotency.ts'
+
+/** What a process remembers of its own when Redis decides: enough for what Redis may lose. */
+const SHADOW_BYTES = 16 * 1024 * 1024
+
+/** Idempotency for this process: over Redis when there is one, else in memory. `close` when the process ends. */
+export function createIdempotency({ now, redis }: { now(): number; redis?: RedisConnection }): {
+  state: IdempotencyState
+  close(): void
+} {
+  if (!redis) return { state: new MemoryIdempotency(now), close: () => {} }
+  const deliveries = new Deliveries({ now })
+  const shared = new RedisIdempotency(redis, deliveries, now)
+  const stop = redis.onHealth(({ up }) => {
+    if (up) void shared.resume()
+  })
+  return {
+    state: new ShadowedIdempotency(shared, new MemoryIdempotency(now, SHADOW_BYTES)),
+    close() {
+      stop()
+      deliveries.close()
+    },
+  }
+}

@@ -1,0 +1,85 @@
+import type { ClaimState, MoneyClaim } from '../ports/shared-state.ts'
+
+interface Budget {
+  spent: bigint
+  reserved: bigint
+  until: number
+}
+
+/** Money of calendar periods, known in this process. What was spent before it knew is asked for once a period. */
+export class Budgets {
+  readonly #budgets = new Map<string, Budget>()
+  readonly #seeding = new Map<string, Promise<void>>()
+  readonly #seed: (claim: MoneyClaim) => Promise<bigint>
+
+  constructor(seed: (claim: MoneyClaim) => Promise<bigint>) {
+    this.#seed = seed
+  }
+
+  get size(): number {
+    return this.#budgets.size
+  }
+
+  knows(name: string): boolean {
+    return this.#budgets.has(name)
+  }
+
+  /** Finds out what was spent already; many who ask at once ask the store once. */
+  learn(claim: MoneyClaim): Promise<void> {
+    let learning = this.#seeding.get(claim.name)
+    if (!learning) {
+      learning = this.#seed(claim)
+        .then((spent) => {
+          this.#budgets.set(claim.name, { spent, reserved: 0n, until: claim.until })
+        })
+        .finally(() => this.#seeding.delete(claim.name))
+      this.#seeding.set(claim.name, learning)
+    }
+    return learning
+  }
+
+  fits(claim: MoneyClaim): boolean {
+    return claim.amount <= this.#left(claim)
+  }
+
+  reserve(claim: MoneyClaim): void {
+    const budget = this.#budgets.get(claim.name)
+    if (budget) budget.reserved += claim.amount
+  }
+
+  settle(claim: MoneyClaim, actual: bigint): void {
+    const budget = this.#budgets.get(claim.name)
+    if (!budget) return
+    budget.reserved -= claim.amount
+    budget.spent += actual
+  }
+
+  /** After a refusal `resetMs` says when it can be admitted. */
+  state(claim: MoneyClaim, now: number, refused: boolean): ClaimState {
+    const left = this.#left(claim)
+    const untilNext = Math.max(0, claim.until - now)
+    // Only what others have reserved stands in the way: they may give it back at any moment.
+    const spent = this.#budgets.get(claim.name)?.spent ?? 0n
+    const soon = refused && spent + claim.amount <= claim.limit
+    return {
+      remaining: left < 0n ? 0 : Number(left),
+      resetMs: soon ? Math.min(WAIT_FOR_OTHERS_MILLISECONDS, untilNext) : untilNext,
+    }
+  }
+
+  #left(claim: MoneyClaim): bigint {
+    const budget = this.#budgets.get(claim.name)
+    return budget ? claim.limit - budget.spent - budget.reserved : 0n
+  }
+
+  /** Forgets periods that are over. */
+  sweep(now: number): void {
+    for (const [name, budget] of this.#budgets)
+      if (budget.until + GRACE_MILLISECONDS < now) this.#budgets.delete(name)
+  }
+}
+
+/** When another call's end is awaited nobody knows when that is: the usual pause of a client. */
+export const WAIT_FOR_OTHERS_MILLISECONDS = 1_000
+/** Calls that began in a period may end after it. */
+const GRACE_MILLISECONDS = 3_600_000

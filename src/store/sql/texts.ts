@@ -1,0 +1,18 @@
+/**
+ * Texts as both databases can keep them: PostgreSQL has no NUL, neither has half of a surrogate pair. Asking goes
+ * through the same door as writing, so a text is found as it was kept.
+ */
+export function storable(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\uFFFD').replaceAll('\0', '\uFFFD')
+}
+
+/** Longest text in a column with an index, in UTF-16 units: four of them must fit into PostgreSQL's 2,704 bytes. */
+export const NAME_LENGTH = 200
+
+/**
+ * A name that clients choose, cut to what an index can hold. Without this, one request for a model with a name of a
+ * megabyte would keep its whole batch out of the database for ever.
+ */
+export function nameOf(text: string): string {
+  return storable(text.length > NAME_LENGTH ? `${text.slice(0, NAME_LENGTH - 1)}…` : text)
+}

@@ -1,0 +1,181 @@
+import type { Snapshot } from '../config/snapshot.ts'
+import type { Call } from '../pipeline/call.ts'
+import type { Target } from '../pipeline/target.ts'
+import { estimateTokens } from '../protocol/model/estimate.ts'
+import type { AnswerEvent } from '../protocol/model/event.ts'
+import type { ChatRequest } from '../protocol/model/request.ts'
+import type { UsageStore } from '../store/ports/usage.ts'
+import { Entry } from './entry.ts'
+import { Ledger, type LedgerHealth } from './ledger.ts'
+import type { UsageLog } from './log.ts'
+import { formatDollars } from './money.ts'
+import { rowOf } from './row.ts'
+import { type LastAttempt, settle } from './settle.ts'
+
+export interface AccountingOptions {
+  dataDirectory: string
+  /** Without one nothing is written, and only the price of an answer is told. */
+  store: UsageStore | undefined
+  /** The configuration that is live now. */
+  snapshot(): Snapshot
+  /** Milliseconds since 1970. */
+  now(): number
+  /** A fresh id of letters and digits. */
+  newId(): string
+  log: UsageLog
+  /** Rows a batch into the store: few where the store works on the process's own time. Default 100. */
+  batchRows?: number
+}
+
+/** What the gateway does for its bill. */
+export interface Accounting {
+  /**
+   * For every call as soon as it is known: whatever becomes of it, its row is written when it is over. Harmless when
+   * repeated. Throws 503 while the journal has no room.
+   */
+  begin(call: Call): void
+  /** For every attempt, before a byte goes to its target. Throws 503 when it cannot be written down. */
+  attempt(call: Call, target: Target): void
+  /** Begins to look after the journals of gateways that are gone, and after old rows. */
+  start(): void
+  /** Waits until every row of a call that is over is in the store; false after the time. */
+  flush(milliseconds: number): Promise<boolean>
+  /** At the end of the process: ships what it can in the time; the rest waits in the journal for the next start. */
+  stop(milliseconds: number): Promise<void>
+  /** Undefined without a store. */
+  health(): LedgerHealth | undefined
+}
+
+export function createAccounting({ store, ...options }: AccountingOptions): Accounting {
+  return new Books(store && new Ledger({ ...options, store }), options.now, options.newId)
+}
+
+const COST_HEADER = 'x-xjp-cost'
+
+class Books implements Accounting {
+  readonly #ledger: Ledger | undefined
+  readonly #now: () => number
+  readonly #newId: () => string
+  readonly #entries = new WeakMap<Call, Entry>()
+
+  constructor(ledger: Ledger | undefined, now: () => number, newId: () => string) {
+    this.#ledger = ledger
+    this.#now = now
+    this.#newId = newId
+  }
+
+  begin(call: Call): void {
+    this.#ledger?.checkRoom()
+    this.#entryOf(call)
+  }
+
+  attempt(call: Call, target: Target): void {
+    const entry = this.#entryOf(call)
+    const { settings, model, label } = target
+    const startedAt = this.#now()
+    this.#ledger?.intent({
+      id: entry.id,
+      attempt: entry.attempts.length,
+      requestId: call.id,
+      tenant: call.tenant,
+      ...(call.identity.key ? { keyId: call.identity.key.id } : {}),
+      endpoint: call.record.endpoint,
+      model: call.record.model,
+      provider: settings.name,
+      upstreamModel: model,
+      stream: call.record.stream,
+      callStartedAt: entry.startedAt,
+      startedAt,
+      inputTokens: quickEstimate(call),
+      tags: call.identity.key?.tags ?? {},
+    })
+    if (entry.attempts.length === 0) call.taps.push((events) => this.#tap(entry, events))
+    entry.attempts.push({
+      provider: settings.name,
+      model,
+      target: label,
+      startedAt,
+      begun: performance.now(),
+      record: call.record.attempts.at(-1),
+    })
+  }
+
+  start(): void {
+    this.#ledger?.start()
+  }
+
+  flush(milliseconds: number): Promise<boolean> {
+    return this.#ledger?.flush(milliseconds) ?? Promise.resolve(true)
+  }
+
+  async stop(milliseconds: number): Promise<void> {
+    await this.#ledger?.stop(milliseconds)
+  }
+
+  health(): LedgerHealth | undefined {
+    return this.#ledger?.health
+  }
+
+  #entryOf(call: Call): Entry {
+    const known = this.#entries.get(call)
+    if (known) return known
+    const entry = new Entry(this.#ledger ? this.#newId() : '', call, this.#now())
+    this.#entries.set(call, entry)
+    call.ends.push(() => this.#end(entry))
+    return entry
+  }
+
+  /** Before a whole answer leaves, its headers can still say what it cost. */
+  #tap(entry: Entry, events: readonly AnswerEvent[]): void {
+    const { call, counter } = entry
+    counter.read(events)
+    if (call.record.stream || !counter.complete) return
+    this.#settle(entry)
+    const { cost } = call.record
+    if (cost !== undefined) call.replyHeaders[COST_HEADER] = formatDollars(cost)
+  }
+
+  #end(entry: Entry): void {
+    if (!entry.settlement) this.#settle(entry)
+    if (this.#ledger && entry.settlement)
+      this.#ledger.settle(rowOf(entry, entry.settlement, performance.now()))
+  }
+
+  #settle(entry: Entry): void {
+    const { call, counter } = entry
+    const settlement = settle(call, lastAttempt(entry), counter)
+    entry.settlement = settlement
+    // Limits settle by these, and the log line shows them.
+    if (settlement.usage) call.record.usage = settlement.usage
+    if (settlement.cost !== undefined) call.record.cost = settlement.cost
+  }
+}
+
+function lastAttempt({ attempts }: Entry): LastAttempt | undefined {
+  const last = attempts.at(-1)
+  if (!last) return undefined
+  const failed = last.record?.error
+  return {
+    provider: last.provider,
+    model: last.model,
+    inFlight: failed === undefined || failed.kind === 'client_closed',
+  }
+}
+
+/** About this many bytes of a request are a token. */
+const BYTES_PER_TOKEN = 4
+const SMALL_BYTES = 4_096
+
+/** For the intent alone: exact enough for what nobody may ever ask about, and quick for prompts of any length. */
+function quickEstimate({ request, body }: Call): number {
+  return body.length <= SMALL_BYTES || hasMedia(request)
+    ? estimateTokens(request)
+    : Math.ceil(body.length / BYTES_PER_TOKEN)
+}
+
+/** Whose bytes say nothing about their tokens. */
+function hasMedia({ messages }: ChatRequest): boolean {
+  return messages.some(({ content }) =>
+    content.some((block) => block.type === 'media' || block.type === 'tool-result'),
+  )
+}

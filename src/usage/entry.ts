@@ -1,0 +1,35 @@
+import type { AttemptRecord, Call } from '../pipeline/call.ts'
+import { AnswerCounter } from './counter.ts'
+import type { Settlement } from './settle.ts'
+
+/** One attempt whose intent was written down, and what the call's record says of it. */
+export interface NotedAttempt {
+  provider: string
+  model: string
+  /** `provider/model`. */
+  target: string
+  /** Milliseconds since 1970, and on the clock that never jumps. */
+  startedAt: number
+  begun: number
+  /** Filled in by the policy that made the attempt. */
+  record: AttemptRecord | undefined
+}
+
+/** What is known of a call's usage while it runs; the row is made from it and from the call's record. */
+export class Entry {
+  /** The row's id. */
+  readonly id: string
+  readonly call: Call
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly attempts: NotedAttempt[] = []
+  readonly counter = new AnswerCounter()
+  /** Set once nothing about the amounts changes any more. */
+  settlement: Settlement | undefined
+
+  constructor(id: string, call: Call, startedAt: number) {
+    this.id = id
+    this.call = call
+    this.startedAt = startedAt
+  }
+}

@@ -1,0 +1,210 @@
+import { appendFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Snapshot } from '../config/snapshot.ts'
+import { GatewayError } from '../protocol/model/error.ts'
+import type { UsageRow, UsageStore } from '../store/ports/usage.ts'
+import { Inserter } from './inserter.ts'
+import { interruptedRow } from './interrupted.ts'
+import { Journal } from './journal.ts'
+import { type Intent, settleLine } from './journal-record.ts'
+import type { UsageLog } from './log.ts'
+import { BEAT_MILLISECONDS, beat, claimFolder, leaveFolder } from './owner.ts'
+import { abandonedBytes, recover } from './recovery.ts'
+import { Retention } from './retention.ts'
+import { Shipper } from './shipper.ts'
+
+export interface LedgerOptions {
+  /** Where the gateway writes everything. */
+  dataDirectory: string
+  store: UsageStore
+  /** The configuration that is live now. */
+  snapshot(): Snapshot
+  /** Milliseconds since 1970. */
+  now(): number
+  /** A fresh id of letters and digits. */
+  newId(): string
+  log: UsageLog
+  /** Rows a batch into the store: few where the store works on the process's own time. Default 100. */
+  batchRows?: number
+}
+
+export interface LedgerHealth {
+  /** `waiting`: rows wait for the store. `full`, `unwritable`: new calls are refused. */
+  state: 'ok' | 'waiting' | 'full' | 'unwritable'
+  /** Bytes of the journal, of gateways that are gone too. */
+  bytes: number
+  /** Milliseconds since the store took rows last; absent while it does. */
+  storeFailingMs?: number
+}
+
+export const JOURNAL_FOLDER = 'journal'
+/** Rows that the store refused for good, one JSON line each. */
+const SET_ASIDE = 'refused.log'
+const MAXIMUM_SEGMENT_BYTES = 8 * 1024 * 1024
+/** A journal that may hold little has small segments, so that letting one go makes a difference. */
+const SEGMENTS = 8
+const RECOVERY_MILLISECONDS = 30_000
+
+/** The whole way of a usage row: journal, shipping, recovery of what others left, retention. */
+export class Ledger {
+  readonly #options: LedgerOptions
+  readonly #root: string
+  readonly #folder: string
+  readonly #name: string
+  readonly #journal: Journal
+  readonly #shipper: Shipper
+  readonly #retention: Retention
+  readonly #inserter: Inserter
+  #abandoned = 0
+  #beating: ReturnType<typeof setInterval> | undefined
+  #recovering: ReturnType<typeof setTimeout> | undefined
+  #recovery: Promise<void> | undefined
+
+  constructor(options: LedgerOptions) {
+    const { dataDirectory, store, snapshot, now, newId, log, batchRows = 100 } = options
+    this.#options = options
+    this.#name = newId()
+    this.#root = join(dataDirectory, JOURNAL_FOLDER)
+    this.#folder = join(this.#root, this.#name)
+    claimFolder(this.#folder)
+    const segmentBytes = Math.min(MAXIMUM_SEGMENT_BYTES, snapshot().usage.journalMaxBytes / SEGMENTS)
+    this.#journal = new Journal({ folder: this.#folder, segmentBytes })
+    this.#inserter = inserterFor(this.#root, store, log)
+    const { folder, journal, inserter } = {
+      folder: this.#folder,
+      journal: this.#journal,
+      inserter: this.#inserter,
+    }
+    this.#shipper = new Shipper({ journal, folder, inserter, log, batchRows })
+    this.#retention = new Retention({ store, days: () => snapshot().usage.retentionDays, now, log })
+  }
+
+  /** Begins to look after what dead gateways left, now and every half minute, and after old rows. */
+  start(): void {
+    this.#beating = setInterval(() => this.#beat(), BEAT_MILLISECONDS)
+    this.#beating.unref()
+    this.#recoverSoon(0)
+    this.#retention.start()
+  }
+
+  get health(): LedgerHealth {
+    const { failingSince } = this.#shipper
+    const { rows, isBehind } = this.#shipper.backlog
+    const waits = failingSince !== undefined && (rows > 0 || isBehind)
+    return {
+      state: this.#refusal() ?? (waits ? 'waiting' : 'ok'),
+      bytes: this.#bytes,
+      ...(failingSince === undefined ? {} : { storeFailingMs: performance.now() - failingSince }),
+    }
+  }
+
+  get #bytes(): number {
+    return this.#journal.bytes + this.#abandoned
+  }
+
+  /** Throws 503 while there is no room for what a new call will need. */
+  checkRoom(): void {
+    if (this.#bytes > this.#options.snapshot().usage.journalMaxBytes) throw refused('full')
+  }
+
+  /** Written when this returns; throws 503 when the disk does not take it, and then the attempt must not be made. */
+  intent(intent: Intent): void {
+    try {
+      this.#journal.intent(intent)
+    } catch (thrown) {
+      throw refused('unwritable', thrown)
+    }
+  }
+
+  /** Written within milliseconds, in the store within a moment. */
+  settle(row: UsageRow): void {
+    this.#journal.settle(row)
+    this.#shipper.add(row)
+  }
+
+  /** Waits until everything settled is in the store; false after the time. */
+  flush(milliseconds: number): Promise<boolean> {
+    return this.#shipper.flush(milliseconds)
+  }
+
+  /** Ships what it can in the time; the rest stays in the journal for whoever starts next. */
+  async stop(milliseconds: number): Promise<void> {
+    clearInterval(this.#beating)
+    clearTimeout(this.#recovering)
+    this.#retention.stop()
+    const isThrough = await this.#shipper.flush(milliseconds)
+    this.#shipper.stop()
+    const isDone = isThrough && !this.#journal.isWaiting && this.#journal.openIntents === 0
+    this.#journal.close()
+    if (isDone) rmSync(this.#folder, { recursive: true, force: true })
+    else leaveFolder(this.#folder)
+  }
+
+  #refusal(): 'full' | 'unwritable' | undefined {
+    if (this.#journal.failure) return 'unwritable'
+    return this.#bytes > this.#options.snapshot().usage.journalMaxBytes ? 'full' : undefined
+  }
+
+  #beat(): void {
+    if (beat(this.#folder, this.#options.now())) return
+    this.#options.log.error("the folder of this gateway's usage journal was taken away; it is made again")
+    claimFolder(this.#folder)
+    this.#journal.restart()
+  }
+
+  #recoverSoon(milliseconds: number): void {
+    this.#recovering = setTimeout(() => {
+      this.#recovery ??= this.#recover().finally(() => {
+        this.#recovery = undefined
+        this.#recoverSoon(RECOVERY_MILLISECONDS)
+      })
+    }, milliseconds)
+    this.#recovering.unref()
+  }
+
+  /** What cannot be done now is done in half a minute, or by another gateway. */
+  async #recover(): Promise<void> {
+    const { now, log, snapshot } = this.#options
+    const options = {
+      root: this.#root,
+      own: this.#name,
+      inserter: this.#inserter,
+      interruptedRow: (intents: readonly Intent[]) => interruptedRow(intents, snapshot()),
+      now,
+      log,
+    }
+    try {
+      this.#abandoned = abandonedBytes(options)
+      if (this.#abandoned === 0) return
+      await recover(options)
+      this.#abandoned = 0
+    } catch (thrown) {
+      log.warn('the usage journal of a gateway that is gone waits', {
+        error: thrown instanceof Error ? thrown.message : String(thrown),
+        journal_bytes: this.#abandoned,
+      })
+    }
+  }
+}
+
+/** Puts rows into a store; what it refuses for good goes into a file beside the journal. */
+export function inserterFor(root: string, store: UsageStore, log: UsageLog): Inserter {
+  return new Inserter(
+    store,
+    (row) => appendFileSync(join(root, SET_ASIDE), settleLine(row), { mode: 0o600 }),
+    log,
+  )
+}
+
+const reasons = {
+  full: 'The journal of usage is full while the database cannot be reached (usage.journal_max_bytes)',
+  unwritable: 'The journal of usage cannot be written',
+}
+
+function refused(why: keyof typeof reasons, cause?: unknown): GatewayError {
+  return new GatewayError('unavailable', `${reasons[why]}; no metered calls are taken until it can`, {
+    code: `usage_journal_${why}`,
+    retryAfterSeconds: 5,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}

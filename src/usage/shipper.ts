@@ -1,0 +1,200 @@
+import { StoreUnavailable } from '../store/ports/unavailable.ts'
+import type { UsageRow } from '../store/ports/usage.ts'
+import type { Inserter } from './inserter.ts'
+import type { Journal, Position } from './journal.ts'
+import type { UsageLog } from './log.ts'
+import { readSegment, segmentPath } from './segments.ts'
+import { writeShipped } from './shipped.ts'
+
+export interface ShipperOptions {
+  journal: Journal
+  /** Folder of the journal's segments. */
+  folder: string
+  inserter: Inserter
+  log: UsageLog
+  /** Rows a batch. */
+  batchRows: number
+}
+
+/** Rows are gathered for this long; a report is never older. */
+const GATHER_MILLISECONDS = 100
+/** More rows than this are not kept in memory while the store is down: they are read from the journal again. */
+const MAXIMUM_QUEUED = 10_000
+const FIRST_WAIT_MILLISECONDS = 100
+const LONGEST_WAIT_MILLISECONDS = 2_000
+const HINT_MILLISECONDS = 1_000
+
+/**
+ * Carries settled rows from the journal into the store, in order and in batches, and lets go of the segments that are
+ * through. While the store is down it waits and tries again; ids make it harmless that a batch arrives twice.
+ */
+export class Shipper {
+  readonly #options: ShipperOptions
+  #queue: UsageRow[] = []
+  /** Everything before it is in the store. */
+  #through: Position
+  /** Rows from `#through` on are read from the journal, because there were too many to keep. */
+  #isBehind = false
+  #running: Promise<void> | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #wake: (() => void) | undefined
+  #stopped = false
+  #hintAt = 0
+  /** Since when the store takes nothing, on the clock that never jumps. */
+  failingSince: number | undefined
+
+  constructor(options: ShipperOptions) {
+    this.#options = options
+    this.#through = options.journal.position
+  }
+
+  /** Rows that are known to wait; more may wait in the journal when it is behind. */
+  get backlog(): { rows: number; isBehind: boolean } {
+    return { rows: this.#queue.length, isBehind: this.#isBehind }
+  }
+
+  add(row: UsageRow): void {
+    if (!this.#isBehind) this.#queue.push(row)
+    if (this.#queue.length > MAXIMUM_QUEUED && !this.#options.journal.isWaiting) this.#fallBehind()
+    if (!this.#running) this.#timer ??= setTimeout(() => this.#start(), GATHER_MILLISECONDS)
+  }
+
+  /** Resolves true when everything settled so far is in the store, false after the time. */
+  async flush(milliseconds: number): Promise<boolean> {
+    const deadline = performance.now() + milliseconds
+    while (this.#queue.length > 0 || this.#isBehind) {
+      const left = deadline - performance.now()
+      if (left <= 0) return false
+      this.#start()
+      this.#wake?.()
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(late.resolve, left)
+      await Promise.race([this.#running, late.promise])
+      clearTimeout(timer)
+    }
+    return true
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#wake?.()
+  }
+
+  #fallBehind(): void {
+    this.#isBehind = true
+    this.#queue = []
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#running || this.#stopped) return
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  async #run(): Promise<void> {
+    let wait = FIRST_WAIT_MILLISECONDS
+    while (!this.#stopped && (this.#queue.length > 0 || this.#isBehind)) {
+      try {
+        await (this.#isBehind ? this.#catchUp() : this.#shipQueue())
+        this.#recovered()
+        wait = FIRST_WAIT_MILLISECONDS
+      } catch (thrown) {
+        this.#failed(thrown)
+        await this.#pause(wait)
+        wait = Math.min(wait * 2, LONGEST_WAIT_MILLISECONDS)
+      }
+    }
+  }
+
+  /** Everything that is settled now; what comes meanwhile is the next round's. */
+  async #shipQueue(): Promise<void> {
+    const { journal, inserter, batchRows } = this.#options
+    const isWritten = journal.flush()
+    const mark = journal.position
+    for (let left = this.#queue.length; left > 0; ) {
+      const batch = this.#queue.slice(0, Math.min(left, batchRows))
+      await inserter.insert(batch)
+      // The queue was given up meanwhile: the journal is read from the last mark.
+      if (this.#isBehind) return
+      this.#queue.splice(0, batch.length)
+      left -= batch.length
+      await nextTurn()
+    }
+    if (isWritten) this.#letGo(mark)
+  }
+
+  async #catchUp(): Promise<void> {
+    const { journal, folder, inserter, batchRows } = this.#options
+    journal.flush()
+    const { segment, offset } = this.#through
+    const isLast = segment === journal.position.segment
+    for (const piece of readSegment(segmentPath(folder, segment), offset, isLast)) {
+      const rows = piece.records.flatMap((record) => (record.kind === 'settle' ? [record.row] : []))
+      for (let at = 0; at < rows.length; at += batchRows) {
+        await inserter.insert(rows.slice(at, at + batchRows))
+        await nextTurn()
+      }
+      this.#letGo({ segment, offset: piece.end })
+    }
+    if (!isLast) this.#letGo({ segment: segment + 1, offset: 0 })
+    else this.#isBehind = !this.#isAtEnd()
+  }
+
+  /** Checked without waiting in between, so that no row can come and be forgotten. */
+  #isAtEnd(): boolean {
+    const { journal } = this.#options
+    if (!journal.flush()) return false
+    const { segment, offset } = journal.position
+    return this.#through.segment === segment && this.#through.offset >= offset
+  }
+
+  #letGo(through: Position): void {
+    const { journal, folder } = this.#options
+    this.#through = through
+    journal.release(through)
+    const now = performance.now()
+    if (now - this.#hintAt < HINT_MILLISECONDS) return
+    this.#hintAt = now
+    try {
+      writeShipped(folder, through)
+    } catch {
+      // Only a hint.
+    }
+  }
+
+  #recovered(): void {
+    if (this.failingSince === undefined) return
+    const seconds = Math.round((performance.now() - this.failingSince) / 1000)
+    this.failingSince = undefined
+    this.#options.log.info('the usage store takes rows again', { after_seconds: seconds })
+  }
+
+  #failed(thrown: unknown): void {
+    if (this.failingSince !== undefined) return
+    this.failingSince = performance.now()
+    const { log, journal } = this.#options
+    const what = thrown instanceof StoreUnavailable ? 'cannot be reached' : 'failed'
+    log.warn(`the usage store ${what}; rows wait in the journal`, {
+      error: thrown instanceof Error ? thrown.message : String(thrown),
+      journal_bytes: journal.bytes,
+    })
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#wake = resolve
+    const timer = setTimeout(resolve, milliseconds)
+    await promise
+    clearTimeout(timer)
+    this.#wake = undefined
+  }
+}
+
+/** Lets requests in between two batches: a store inside the process works on their time. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
