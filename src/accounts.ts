@@ -58,6 +58,8 @@ export function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): A
           told(log),
         )
   const redis = openRedis(settings, log)
+  // Or has failed to: the first call must not be the one that finds it not connected yet.
+  const redisAnswered = redis && new Promise<void>((resolve) => redis.onHealth(() => resolve()))
   const announcements = redis ? new RedisAnnouncements(redis) : new MemoryAnnouncements()
   const accounting = createAccounting({
     dataDirectory: dataDirectory ?? '.',
@@ -102,7 +104,7 @@ export function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): A
     stores: () => [...(database ? [database.health()] : []), ...(redis ? [redis.health()] : [])],
     async start() {
       accounting.start()
-      await identifier.start()
+      await Promise.all([identifier.start(), redisAnswered])
     },
     async stop(milliseconds) {
       await Promise.all([accounting.stop(milliseconds), identifier.stop(), limits.close(), vault.close()])

@@ -10,7 +10,7 @@ import { attempt } from './policies/attempt.ts'
 import { authorise } from './policies/authorise.ts'
 import { continuity } from './policies/continuity.ts'
 import { idempotency } from './policies/idempotency.ts'
-import { limit } from './policies/limit.ts'
+import { limit, limitRequests } from './policies/limit.ts'
 import { meter } from './policies/meter.ts'
 import { route } from './policies/route.ts'
 import { validate } from './policies/validate.ts'
@@ -67,6 +67,7 @@ export function createGateway(parts: {
     ...parts,
     identify: (request, exchange) => accounts.identifier.identify(request, exchange),
     begin: (call) => accounts.accounting.begin(call),
+    limitRequests: (call) => limitRequests(accounts.limits, call),
     stores: accounts.stores,
     clients: { 'chat-completions': asClient(chatCompletions), messages: asClient(messages) },
     handle: compose(policies, (call) => {

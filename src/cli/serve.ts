@@ -189,10 +189,27 @@ function logSettings(snapshot: Snapshot, parsed: ServeArguments, io: CommandIo):
   return settings
 }
 
+/** Exit code of a program that was interrupted, as shells count it. */
+const INTERRUPTED = 130
+const IMPATIENT_AFTER_MILLISECONDS = 500
+
+/**
+ * Resolves at the first order to stop. Service managers send it to the launcher and to us, so a second SIGTERM is the
+ * same order once more; a second Ctrl-C comes from someone who does not want to wait for the drain.
+ */
 function stopSignal(): Promise<void> {
   return new Promise((wake) => {
-    process.once('SIGTERM', () => wake())
-    process.once('SIGINT', () => wake())
+    let stoppingSince: number | undefined
+    process.on('SIGTERM', () => {
+      stoppingSince ??= performance.now()
+      wake()
+    })
+    process.on('SIGINT', () => {
+      if (stoppingSince !== undefined && performance.now() - stoppingSince > IMPATIENT_AFTER_MILLISECONDS)
+        process.exit(INTERRUPTED)
+      stoppingSince ??= performance.now()
+      wake()
+    })
   })
 }
 

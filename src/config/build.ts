@@ -52,7 +52,7 @@ export function buildSnapshot(context: BuildContext, source: BuildSource): Built
     defaults,
   }
   const snapshot: Snapshot = {
-    version: versionOf({ ...shown, origin: source.origin }),
+    version: versionOf({ ...shown, origin: source.origin, server: withoutAddress(shown) }),
     ...(source.file === undefined ? {} : { file: source.file }),
     origin: source.origin,
     server: camel(config.server),
@@ -171,6 +171,12 @@ function emptyNotice(models: ReadonlyMap<string, ModelEntry>, list: ModelList): 
   return isServed
     ? []
     : ['no model is served: add [models."name".primary], or set model_list.passthrough = true']
+}
+
+/** Replicas with one file listen on different addresses, and still run the same configuration. */
+function withoutAddress(shown: Printable): object {
+  const { host: _, port: __, ...server } = shown['server'] as Record<string, unknown>
+  return server
 }
 
 function versionOf(content: object): string {

@@ -362,7 +362,9 @@ retry = { max_retries = 0 }
     const one = version('[server]\nport = 1\n[limits]\nmax_messages = 5\n')
     expect(one).toMatch(/^[0-9a-f]{12}$/)
     expect(version('# the same\n[limits]\nmax_messages = 5\n[server]\nport = 1\n')).toBe(one)
-    expect(version('[server]\nport = 2\n[limits]\nmax_messages = 5\n')).not.toBe(one)
+    expect(version('[limits]\nmax_messages = 6\n')).not.toBe(one)
+    // Replicas listen on different addresses.
+    expect(version('[server]\nport = 2\n[limits]\nmax_messages = 5\n')).toBe(one)
     expect(version('[providers.openai]\napi_key = "a-secret-1"\n')).toBe(
       version('[providers.openai]\napi_key = "a-secret-2"\n'),
     )

@@ -30,6 +30,7 @@ export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<R
     'content-type': 'application/json',
     'x-request-id': call.id,
     'request-id': call.id,
+    ...call.replyHeaders,
   }
   if (counted === undefined) headers['x-xjp-estimated'] = 'true'
   return new Response(JSON.stringify({ input_tokens: counted ?? estimateTokens(call.request) }), {
@@ -42,6 +43,7 @@ async function counting(gateway: Gateway, call: Call): Promise<number | undefine
   const { record } = call
   try {
     checkScope(call.identity, call.request.model)
+    await gateway.limitRequests(call)
     const [target] = targetsOf(call.snapshot, call.request.model, call.identity)
     const counted = target && (await upstreamCount(gateway, call, target))
     record.status = 200

@@ -19,6 +19,8 @@ export interface Gateway {
   identify(request: Request, exchange: Exchange): MaybePromise<Identity>
   /** What has to happen for every call as soon as it is known: it gets its account. Throws 503 when it cannot. */
   begin(call: Call): void
+  /** Admits a call that makes no answer under its limits of requests; throws 429 or 503. */
+  limitRequests(call: Call): MaybePromise<void>
   /** How the stores stand; for `/readyz`. */
   stores(): readonly StoreHealth[]
   clients: Readonly<Partial<Record<DialectName, ClientDialect>>>

@@ -61,7 +61,7 @@ class Generation {
   }
 
   #answer(reply: Reply, call: Call): void {
-    const ends = hooks(this.#gateway, call, this)
+    const ends = hooks(this.#gateway, call, this, reply.status)
     const response = call.left.aborted ? nobodyThere(reply, ends) : replyResponse(reply, call.id, ends)
     this.#isOver = true
     this.#resolve(response)
@@ -140,7 +140,7 @@ function pending(call: Call, reply: Promise<Reply>): Reply {
   }
 }
 
-function hooks(gateway: Gateway, call: Call, token: object): StreamHooks {
+function hooks(gateway: Gateway, call: Call, token: object, status: number): StreamHooks {
   const { client } = call.client
   return {
     keepAlive: client.keepAlive,
@@ -157,7 +157,7 @@ function hooks(gateway: Gateway, call: Call, token: object): StreamHooks {
       gateway.active.leave(token)
       const left = clientLeft || call.left.aborted
       call.record.bytesSent = left && !call.record.stream ? 0 : bytesSent
-      call.record.status = left ? 499 : 200
+      call.record.status = left ? 499 : status
       if (left) call.record.endedBy = 'client'
       endCall(gateway, call)
     },

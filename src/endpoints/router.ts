@@ -59,7 +59,8 @@ function find(method: string, path: string): Route | undefined {
 /** HTTP/1.0 probes name no host, and then the runtime gives the path alone. */
 function urlOfPath(text: string): URL {
   const path = text.replace(/^[a-z]+:\/\/[^/?]*/i, '')
-  return new URL(path.startsWith('/') ? path : `/${path}`, 'http://localhost')
+  // Behind a host of ours, so that `//x/healthz` is a path and not a host.
+  return new URL(`http://localhost${path.startsWith('/') ? path : `/${path}`}`)
 }
 
 /**

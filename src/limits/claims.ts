@@ -25,23 +25,28 @@ export function claimsFor(call: Call, now: number): Planned | undefined {
   return plan.fixed ? fixedClaims(plan) : variableClaims(plan, call, now)
 }
 
+const requestsOf = new WeakMap<Plan, Planned>()
+
 /** As `claimsFor`, but only what counts requests: for calls that make no answer. */
 export function requestClaimsFor(call: Call): Planned | undefined {
   const plan = planFor(call.snapshot, call.tenant, call.identity.key)
-  const rules = plan?.rules.filter(({ category }) => category === 'requests') ?? []
-  return rules.length === 0 ? undefined : fixedClaims(toFixed(rules))
+  if (!plan) return undefined
+  let planned = requestsOf.get(plan)
+  if (!planned) requestsOf.set(plan, (planned = claimsOfFixed(plan.rules.filter(isRequests))))
+  return planned.rules.length > 0 ? planned : undefined
 }
 
-function toFixed(rules: readonly Rule[]): Plan {
-  return { rules, fixed: true }
+function isRequests({ category }: Rule): boolean {
+  return category === 'requests'
+}
+
+function claimsOfFixed(rules: readonly Rule[]): Planned {
+  return { rules, claims: rules.flatMap(({ measure }) => (measure.type === 'fixed' ? [measure.claim] : [])) }
 }
 
 function fixedClaims(plan: Plan): Planned {
   let planned = fixed.get(plan)
-  if (planned) return planned
-  const claims = plan.rules.flatMap(({ measure }) => (measure.type === 'fixed' ? [measure.claim] : []))
-  planned = { rules: plan.rules, claims }
-  fixed.set(plan, planned)
+  if (!planned) fixed.set(plan, (planned = claimsOfFixed(plan.rules)))
   return planned
 }
 

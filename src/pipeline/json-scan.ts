@@ -60,8 +60,21 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 /** Commas seen in each open container, by depth; `isObject` says which kind it is. A scan has them to itself. */
-let counts = new Int32Array(jsonLimits.depth + 2)
-let isObject = new Uint8Array(jsonLimits.depth + 2)
+interface Scratch {
+  counts: Int32Array
+  isObject: Uint8Array
+}
+
+let scratch: Scratch = { counts: new Int32Array(0), isObject: new Uint8Array(0) }
+
+function scratchFor(depths: number): Scratch {
+  if (scratch.counts.length < depths)
+    scratch = { counts: new Int32Array(depths), isObject: new Uint8Array(depths) }
+  // Deeper ones are set when their containers open.
+  scratch.counts[0] = 0
+  scratch.isObject[0] = 0
+  return scratch
+}
 
 /**
  * One linear pass over a JSON body before it is parsed: refuses shapes that would block the loop, and notes where
@@ -71,11 +84,7 @@ let isObject = new Uint8Array(jsonLimits.depth + 2)
 export function scanJson(body: Uint8Array, limits: JsonLimits = jsonLimits): Members {
   const bytes = asBuffer(body)
   const members = new MemberIndex(bytes)
-  if (limits.depth + 2 > counts.length) {
-    counts = new Int32Array(limits.depth + 2)
-    isObject = new Uint8Array(limits.depth + 2)
-  }
-  counts[0] = 0
+  const { counts, isObject } = scratchFor(limits.depth + 2)
   let depth = 0
   let values = 0
   /** The last string, between its quotes; -1 when there is none since the last key. */

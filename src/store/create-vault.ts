@@ -1,6 +1,5 @@
 import { BackedVault, type VaultBacking } from './backed-vault.ts'
-import type { Scripts } from './redis/idempotency.ts'
-import { RedisVaultBacking } from './redis/vault.ts'
+import { type Commands, RedisVaultBacking } from './redis/vault.ts'
 import { MemoryVault, type Vault } from './vault.ts'
 import { openVaultFile } from './vault-file.ts'
 
@@ -10,7 +9,7 @@ const KEEP_MILLISECONDS = 24 * 3_600_000
 export interface VaultSettings {
   now(): number
   /** Shared by replicas; wins over the data directory. */
-  redis?: Scripts
+  redis?: Commands
   /** Survives a restart of this one gateway. */
   dataDir?: string
   /** Told once when the vault's file cannot be used. */

@@ -87,6 +87,32 @@ describe('a record', () => {
   })
 })
 
+describe('what is known of a text', () => {
+  test('a secret that is learned later is taken out of a text that was plain before', async () => {
+    const later = 'Qm7Lw2Zx9Kt4Vb6Ns1Rf'
+    const file = join(folder, 'learned-later.log')
+    const redactor = new Redactor()
+    const log = new Logger({ level: 'info', format: 'json', stdout: false, file }, redactor)
+    log.info('first', { text: later })
+    redactor.learn(later)
+    log.info('second', { text: later })
+    await log.flush()
+    const [first, second] = lines(readFileSync(file, 'utf8')).map((line) => JSON.parse(line))
+    expect(first).toMatchObject({ text: later })
+    expect(second).toMatchObject({ text: '[redacted]' })
+  })
+
+  test('more names and texts than are remembered', async () => {
+    const text = await written((log) => {
+      for (let count = 0; count < 2_500; count += 1) log.info('x', { [`k${count}`]: `v${count}`, same: 's' })
+    })
+    const records = lines(text).map((line) => JSON.parse(line))
+    expect(records).toHaveLength(2_500)
+    for (const [count, record] of records.entries())
+      expect(record).toMatchObject({ [`k${count}`]: `v${count}`, same: 's' })
+  })
+})
+
 describe('promise J9: logs cannot be forged', () => {
   const hostile: [string, string][] = [
     ['a line end', 'x\n{"level":"error","message":"forged"}'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { type ByteSource, readAll } from './source.ts'
+import { type ByteSource, readAll, readNow } from './source.ts'
 
 class Pieces implements ByteSource {
   reads = 0
@@ -36,5 +36,29 @@ describe('readAll', () => {
     const source = new Pieces('ab', 'cd', 'ef')
     await expect(readAll(source, 3)).rejects.toThrow('more than 3 bytes')
     expect([source.reads, source.cancelled]).toEqual([2, 1])
+  })
+})
+
+describe('readNow', () => {
+  class Come extends Pieces {
+    rest(): Uint8Array | undefined {
+      return Buffer.from('abc')
+    }
+  }
+
+  test('a body that has come whole', () => {
+    const source = new Come()
+    expect(Buffer.from(readNow(source, 3) ?? []).toString()).toBe('abc')
+    expect([source.reads, source.cancelled]).toEqual([0, 0])
+  })
+
+  test('one that has to be waited for', () => {
+    expect(readNow(new Pieces('abc'), 3)).toBeUndefined()
+  })
+
+  test('one that is too long', () => {
+    const source = new Come()
+    expect(() => readNow(source, 2)).toThrow('more than 2 bytes')
+    expect(source.cancelled).toBe(1)
   })
 })

@@ -64,6 +64,8 @@ describe('H1: SIGTERM under load', () => {
     const begun = performance.now()
     const exit = stage.gateway.stop()
     await Bun.sleep(100)
+    // A service manager tells the launcher and the program: the same order twice.
+    stage.gateway.kill('SIGTERM')
     expect([503, 'refused']).toContain(await status(`${stage.gateway.url}/readyz`))
     const [front] = fronts
     const late =

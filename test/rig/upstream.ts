@@ -27,6 +27,8 @@ export interface Upstream {
   environment: Record<string, string>
   /** Connections open now. */
   connections(): number
+  /** Requests that are being answered now. */
+  answering(): number
   close(): Promise<void>
 }
 
@@ -169,6 +171,7 @@ export async function startUpstream(): Promise<Upstream> {
     script: desk.script,
     environment: providerEnvironment(url),
     connections: server.connections,
+    answering: server.answering,
     close: server.close,
   }
 }

@@ -1,5 +1,7 @@
+import { Database as SqliteFile } from 'bun:sqlite'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { type Database, openDatabase } from '../../src/store/open.ts'
 import type { NewKey } from '../../src/store/ports/keys.ts'
 import type { UsageAmounts, UsageRow } from '../../src/store/ports/usage.ts'
@@ -12,6 +14,8 @@ export interface OpenedDatabase {
   database: Database
   /** Another one on the same data, as another process has it. */
   again(): Database
+  /** Removes all usage, past the stores. */
+  empty(): Promise<void>
 }
 
 export interface DatabaseKind {
@@ -31,7 +35,7 @@ export const databaseKinds: readonly DatabaseKind[] = [
     async open() {
       const dataDir = join(temporaryFolder('sqlite'), 'data')
       const again = (): Database => openDatabase({ ...settings, dataDir })
-      return { database: again(), again }
+      return { database: again(), again, empty: async () => emptySqlite(join(dataDir, 'xjp.sqlite')) }
     },
   },
   {
@@ -40,10 +44,25 @@ export const databaseKinds: readonly DatabaseKind[] = [
     async open() {
       const url = await (await testPostgres()).freshUrl()
       const again = (): Database => openDatabase({ ...settings, url })
-      return { database: again(), again }
+      return { database: again(), again, empty: () => emptyPostgres(url) }
     },
   },
 ]
+
+const usageTables = ['usage_requests', 'usage_attempts', 'usage_days']
+
+function emptySqlite(path: string): void {
+  const file = new SqliteFile(path, { readwrite: true })
+  for (const table of usageTables) file.run(`delete from ${table}`)
+  file.close()
+}
+
+async function emptyPostgres(url: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query(`truncate ${usageTables.join(', ')}`)
+  await client.end()
+}
 
 /** Opens a database for a suite and says in the report of `npm test` that it ran. */
 export async function openFor(suite: string, kind: DatabaseKind): Promise<OpenedDatabase> {

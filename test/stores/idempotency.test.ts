@@ -4,7 +4,7 @@ import type { IdempotencyState } from '../../src/store/ports/shared-state.ts'
 import { Deliveries } from '../../src/store/redis/deliveries.ts'
 import { RedisIdempotency } from '../../src/store/redis/idempotency.ts'
 import { ShadowedIdempotency } from '../../src/store/shadowed-idempotency.ts'
-import { type RecordedScripts, recordedScripts, until } from './support/scripts.ts'
+import { type RecordedRedis, recordedRedis, until } from './support/recorded-redis.ts'
 
 /** What every implementation keeps to, on the real thing. Times are short: a store has its own clock. */
 
@@ -16,18 +16,18 @@ interface Subject {
   open(): IdempotencyState
 }
 
-let scripts: RecordedScripts
+let server: RecordedRedis
 const deliveries = new Deliveries({ now: Date.now })
 
 beforeAll(async () => {
-  scripts = await recordedScripts()
+  server = await recordedRedis()
 })
 afterAll(() => {
   deliveries.close()
-  return scripts.connection.close()
+  return server.connection.close()
 })
 
-const redis = (): IdempotencyState => new RedisIdempotency(scripts, deliveries, Date.now)
+const redis = (): IdempotencyState => new RedisIdempotency(server, deliveries, Date.now)
 const subjects: Subject[] = [
   { name: 'memory', open: () => new MemoryIdempotency(Date.now) },
   { name: 'Redis', open: redis },
@@ -159,5 +159,5 @@ test('Redis never sees a client’s words: names, bodies and answers are blinded
   if (claim.state === 'execute')
     await state.complete(scope, claim.token, Buffer.from('answer-word answer-word'), KEEP_MS)
   expect(claim.state).toBe('execute')
-  expect(scripts.tells(scripts.said.length - 2)).toBe(false)
+  expect(server.tells(server.said.length - 2)).toBe(false)
 })

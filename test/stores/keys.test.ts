@@ -91,7 +91,14 @@ for (const kind of databaseKinds)
     test('members that a change does not have change nothing', async () => {
       const { keys } = opened.database
       const key = await keys.create(newKey())
-      const hostile = { tenant: 'other', id: 'key_x', createdAt: 1, revision: 99, deletedAt: 1, lastUsedAt: 7 }
+      const hostile = {
+        tenant: 'other',
+        id: 'key_x',
+        createdAt: 1,
+        revision: 99,
+        deletedAt: 1,
+        lastUsedAt: 7,
+      }
       const after = await keys.update(key.id, hostile as object)
       expect(after).toEqual({ ...key, revision: after?.revision ?? 0 })
     })
@@ -194,11 +201,28 @@ for (const kind of databaseKinds)
       const { keys } = opened.database
       const text = fc.oneof(
         fc.string({ unit: 'binary', maxLength: 40 }),
-        fc.constantFrom("'; drop table api_keys; --", '"', '\\', '%', '_', '\0', 'a\0b', '\uD800', '$1', '?', '{}'),
+        fc.constantFrom(
+          "'; drop table api_keys; --",
+          '"',
+          '\\',
+          '%',
+          '_',
+          '\0',
+          'a\0b',
+          '\uD800',
+          '$1',
+          '?',
+          '{}',
+        ),
       )
       await fc.assert(
         fc.asyncProperty(text, text, text, async (description, tenant, tag) => {
-          const key = newKey({ description, tenant, tags: { [tag]: tag }, scopes: [tag] } satisfies Partial<NewKey>)
+          const key = newKey({
+            description,
+            tenant,
+            tags: { [tag]: tag },
+            scopes: [tag],
+          } satisfies Partial<NewKey>)
           const made = await keys.create(key)
           expect(made.tags).toEqual({ [tag]: tag })
           expect(made.scopes).toEqual([tag])

@@ -7,10 +7,27 @@ import { admitted, closeSubjects, refused, type Subject, subjects } from './limi
 const MINUTE = 60_000
 const DAY = 86_400_000
 
-const rpm = (limit: number, amount = 1): Claim => ({ kind: 'window', name: 'rpm', limit, amount, windowMs: MINUTE })
-const rpd = (limit: number, amount = 1): Claim => ({ kind: 'window', name: 'rpd', limit, amount, windowMs: DAY })
+const rpm = (limit: number, amount = 1): Claim => ({
+  kind: 'window',
+  name: 'rpm',
+  limit,
+  amount,
+  windowMs: MINUTE,
+})
+const rpd = (limit: number, amount = 1): Claim => ({
+  kind: 'window',
+  name: 'rpd',
+  limit,
+  amount,
+  windowMs: DAY,
+})
 const slot = (limit: number): Claim => ({ kind: 'slot', name: 'slots', limit })
-const burst = (perMinute: number, size: number): Claim => ({ kind: 'burst', name: 'burst', perMinute, burst: size })
+const burst = (perMinute: number, size: number): Claim => ({
+  kind: 'burst',
+  name: 'burst',
+  perMinute,
+  burst: size,
+})
 const budget = (subject: Subject, limit: bigint, amount: bigint): MoneyClaim => ({
   kind: 'money',
   name: 'budget',

@@ -75,12 +75,19 @@ async function redisSubject(): Promise<Subject> {
   const redis = await connection
   const { now, seed, ...rest } = world()
   names += 1
-  const state = new RedisLimitState({ redis: underPrefix(redis, `${redis.prefix}${names}:`), now, seed, clock: now })
+  const state = new RedisLimitState({
+    redis: underPrefix(redis, `${redis.prefix}${names}:`),
+    now,
+    seed,
+    clock: now,
+    // Renewals run by the real clock: leases are tested by themselves.
+    leaseMs: 20 * 86_400_000,
+  })
   return { ...rest, now, state, close: () => state.close() }
 }
 
 /** The same connection, with another prefix. */
-function underPrefix(redis: RedisConnection, prefix: string): RedisConnection {
+export function underPrefix(redis: RedisConnection, prefix: string): RedisConnection {
   return new Proxy(redis, {
     get(target, name) {
       if (name === 'prefix') return prefix

@@ -4,22 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Block } from '../../src/protocol/model/block.ts'
 import { createVault } from '../../src/store/create-vault.ts'
-import type { Scripts } from '../../src/store/redis/idempotency.ts'
+import type { Commands } from '../../src/store/redis/vault.ts'
 import type { Vault } from '../../src/store/vault.ts'
 import { openVaultFile } from '../../src/store/vault-file.ts'
-import { type RecordedScripts, recordedScripts, until } from './support/scripts.ts'
+import { type RecordedRedis, recordedRedis, until } from './support/recorded-redis.ts'
 
 /** A vault that outlives its process, on both things it may stand on. */
 
 const folder = mkdtempSync(join(tmpdir(), 'xjp-vault-'))
-let scripts: RecordedScripts
+let server: RecordedRedis
 
 beforeAll(async () => {
-  scripts = await recordedScripts()
+  server = await recordedRedis()
 })
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
-  return scripts.connection.close()
+  return server.connection.close()
 })
 
 interface Process {
@@ -39,7 +39,7 @@ const turn = (text: string): Block[] => [
 
 const subjects: { name: string; start(now?: () => number): Process }[] = [
   { name: 'a data directory', start: (now = Date.now) => createVault({ now, dataDir: folder }) },
-  { name: 'Redis', start: (now = Date.now) => createVault({ now, redis: scripts }) },
+  { name: 'Redis', start: (now = Date.now) => createVault({ now, redis: server }) },
 ]
 
 describe.each(subjects)('a vault on $name', ({ start }) => {
@@ -109,8 +109,8 @@ describe.each(subjects)('a vault on $name', ({ start }) => {
 
 test('two gateways on one Redis share it at once', async () => {
   const [one, other] = [
-    createVault({ now: Date.now, redis: scripts }),
-    createVault({ now: Date.now, redis: scripts }),
+    createVault({ now: Date.now, redis: server }),
+    createVault({ now: Date.now, redis: server }),
   ]
   const key = newName()
   one.vault.put('t', key, turn('shared'))
@@ -135,11 +135,11 @@ test('two gateways on one data directory share it', async () => {
 
 describe('what others may see', () => {
   test('Redis is told no tenant, no key and no thought', async () => {
-    const { vault, close } = createVault({ now: Date.now, redis: scripts })
-    const from = scripts.said.length
+    const { vault, close } = createVault({ now: Date.now, redis: server })
+    const from = server.said.length
     vault.put('tenant-word', 'key-word', turn('thinking-word'))
     await close()
-    expect(scripts.tells(from)).toBe(false)
+    expect(server.tells(from)).toBe(false)
   })
 
   test('so is the file, and only its owner can open it', async () => {
@@ -158,14 +158,14 @@ describe('what others may see', () => {
 
 describe('a store that fails', () => {
   test('fails no call: a Redis that is away, or answers nonsense', async () => {
-    for (const evalScript of [
+    for (const run of [
       () => Promise.reject(new Error('away')),
       () => Promise.resolve([Buffer.from('nonsense that is long enough to be sealed')]),
       () => Promise.resolve(null),
     ]) {
       const { vault, close } = createVault({
         now: Date.now,
-        redis: { prefix: '', evalScript: evalScript as Scripts['evalScript'] },
+        redis: { prefix: '', run: run as Commands['run'] },
       })
       vault.put('t', 'k', turn('1'))
       await vault.load?.('t', ['other'])

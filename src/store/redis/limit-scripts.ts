@@ -1,6 +1,8 @@
 import { toScript } from './script.ts'
 
-// Lua that Redis runs as one step. Every script begins with ARGV[1], the moment: empty for the server's own clock.
+// Lua that Redis runs as one step. It is one script with several operations and not several scripts: after SCRIPT FLUSH all
+// commands on their way fail alike and are sent again in their order, so that nothing overtakes the release of a slot.
+// ARGV[1] is the moment, empty for the server's own clock; ARGV[2] the operation.
 // Names: a window is a hash of its slices with `t` (total) and `o` (oldest slice that counts); a burst is the moment at
 // which it is whole again; slots are a sorted set of ids by the end of their lease. A budget is a hash with `id` (which
 // seed it grew from), `at` (when that was read), `h` and `l` (spent: dollars and picodollars) and `rh`, `rl` (reserved);
@@ -69,11 +71,11 @@ end
 `
 
 /**
- * KEYS: one a claim. ARGV: now, latest (after it the command is nobody's any more), instance, lease ms, admission id, then
+ * KEYS: one a claim. ARGV then: latest (after it the command is nobody's any more), instance, lease ms, admission id, then
  * of each claim its kind and numbers. Gives `late`, `seed` with the budgets that are not known, or `ok` / `no` with, of
  * each claim, what is left, the milliseconds until something is given back, and its place.
  */
-export const admitScript = toScript(`${clock}${money}
+const admit = `
 local latest, instance, lease, id = number(), take(), number(), take()
 if clock() > latest then return { 'late', now } end
 
@@ -223,14 +225,14 @@ for _, claim in ipairs(claims) do
 end
 answer[4] = math.ceil(wait)
 return answer
-`)
+`
 
 /**
- * KEYS: the instance's register of batches, then one an operation. ARGV: now, number of this batch, floor (all batches up
+ * KEYS: the instance's register of batches, then one an operation. ARGV then: number of this batch, floor (all batches up
  * to it are acknowledged), how many numbers to forget and these, then of each operation its kind and values. A batch that
  * was done already does nothing. Gives the positions of settlements whose budget is not the one they were reserved in.
  */
-export const settleScript = toScript(`${clock}${money}
+const settle = `
 local register, batch, floor = KEYS[1], number(), number()
 local forget = {}
 for _ = 1, number() do forget[#forget + 1] = take() end
@@ -288,14 +290,14 @@ for index = 2, #KEYS do
   if kinds[take()](KEYS[index]) then astray[#astray + 1] = index - 2 end
 end
 return astray
-`)
+`
 
 /**
- * KEYS: a budget. ARGV: now, a fresh id, spent (dollars, picodollars), when that was read, end of the period, instance,
+ * KEYS: a budget. ARGV then: a fresh id, spent (dollars, picodollars), when that was read, end of the period, instance,
  * lease ms, how many open reservations the instance has and these (id, amount). A budget that is not known begins with
  * what was spent; one that is known is raised to it. Gives the budget's id.
  */
-export const seedScript = toScript(`${clock}${money}
+const seed = `
 local key, fresh, h, l, at, ends = KEYS[1], take(), number(), number(), number(), number()
 local instance, lease = take(), number()
 local b = budget(key)
@@ -316,13 +318,13 @@ end
 keep(key, b)
 live(key, instance, lease, math.max(1000, ends - clock() + 3600000))
 return { b.id, clock() }
-`)
+`
 
 /**
- * KEYS: one a slot or budget that the instance holds. ARGV: now, instance, lease ms, then `slot` and its id, or `money`,
+ * KEYS: one a slot or budget that the instance holds. ARGV then: instance, lease ms, then `slot` and its id, or `money`,
  * the id of the seed and the end of the period. Gives the positions of budgets that are not the same any more.
  */
-export const renewScript = toScript(`${clock}${money}
+const renew = `
 local instance, lease = take(), number()
 local kinds = {}
 function kinds.slot(key)
@@ -339,4 +341,13 @@ for index, key in ipairs(KEYS) do
   if kinds[take()](key) then lost[#lost + 1] = index - 1 end
 end
 return lost
+`
+
+export const limitScript = toScript(`${clock}${money}
+local operation = take()
+if operation == 'admit' then ${admit} end
+if operation == 'settle' then ${settle} end
+if operation == 'seed' then ${seed} end
+if operation == 'renew' then ${renew} end
+return redis.error_reply('ERR unknown operation')
 `)

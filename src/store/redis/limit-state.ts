@@ -11,7 +11,7 @@ import { StoreUnavailable } from '../ports/unavailable.ts'
 import { Admission, type AdmissionOutside, claimArguments } from './admission.ts'
 import { BudgetSeeds } from './budget-seeds.ts'
 import type { RedisConnection } from './connection.ts'
-import { admitScript, renewScript, seedScript } from './limit-scripts.ts'
+import { limitScript } from './limit-scripts.ts'
 import { fromPair, toPair } from './money-pair.ts'
 import { Outbox } from './outbox.ts'
 
@@ -101,11 +101,18 @@ export class RedisLimitState implements LimitState {
     // A slot that an ended call left must be free for the next one.
     this.#outbox.flush()
     const latest = this.#parts.clock ? Number.MAX_SAFE_INTEGER : redis.serverNow() + LATEST_MILLISECONDS
-    const args = [this.#clock(), String(Math.ceil(latest)), this.#instance, String(this.#leaseMs), id]
+    const args = [
+      this.#clock(),
+      'admit',
+      String(Math.ceil(latest)),
+      this.#instance,
+      String(this.#leaseMs),
+      id,
+    ]
     for (const claim of claims) args.push(...claimArguments(claim))
     const keys = claims.map((claim) => this.#keyOf(claim))
     try {
-      return await redis.evalScript<Answer>(admitScript, keys, args)
+      return await redis.evalScript<Answer>(limitScript, keys, args)
     } catch (thrown) {
       // Nobody knows whether it was carried out.
       this.#undo(id, claims)
@@ -156,9 +163,9 @@ export class RedisLimitState implements LimitState {
     const own = [...this.#open].filter((admission) => admission.holdsMoney && admission.placeOf(claim) >= 0)
     const reservations = own.flatMap(({ id, claims }) => [id, reservedFor(claim, claims)])
     const numbers = [...toPair(spent), readAt, claim.until, this.#instance, this.#leaseMs, own.length]
-    const args = [this.#clock(), newId(), ...numbers.map(String), ...reservations]
+    const args = [this.#clock(), 'seed', newId(), ...numbers.map(String), ...reservations]
     const [seed] = await this.#parts.redis.evalScript<[string, number]>(
-      seedScript,
+      limitScript,
       [this.#keyOf(claim)],
       args,
     )
@@ -189,9 +196,15 @@ export class RedisLimitState implements LimitState {
 
   async #renewSome(held: readonly { key: string; args: readonly string[]; claim: Claim }[]): Promise<void> {
     const keys = held.map(({ key }) => key)
-    const args = [this.#clock(), this.#instance, String(this.#leaseMs), ...held.flatMap((each) => each.args)]
+    const args = [
+      this.#clock(),
+      'renew',
+      this.#instance,
+      String(this.#leaseMs),
+      ...held.flatMap((each) => each.args),
+    ]
     try {
-      const lost = await this.#parts.redis.evalScript<number[]>(renewScript, keys, args)
+      const lost = await this.#parts.redis.evalScript<number[]>(limitScript, keys, args)
       await this.#learn(lost.flatMap((position) => held[position]?.claim ?? []))
     } catch {
       // The next renewal is for it; when none succeeds the leases end, as they should.

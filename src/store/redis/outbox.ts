@@ -1,6 +1,6 @@
 import { StoreUnavailable } from '../ports/unavailable.ts'
 import type { RedisConnection } from './connection.ts'
-import { settleScript } from './limit-scripts.ts'
+import { limitScript } from './limit-scripts.ts'
 
 /** Something to be done in Redis when it can be: `args` begin with the kind. */
 export interface Operation {
@@ -77,10 +77,10 @@ export class Outbox {
     const { operations } = batch
     const forget = this.#acknowledged.splice(0)
     const oldest = this.#sent.keys().next().value ?? batch.number
-    const args = [this.#now(), batch.number, oldest - 1, forget.length, ...forget].map(String)
+    const args = [this.#now(), 'settle', batch.number, oldest - 1, forget.length, ...forget].map(String)
     for (const operation of operations) args.push(...operation.args)
     const keys = [this.#register, ...operations.map(({ key }) => key)]
-    this.#redis.evalScript<number[]>(settleScript, keys, args).then(
+    this.#redis.evalScript<number[]>(limitScript, keys, args).then(
       (astray) => {
         this.#acknowledge(batch)
         for (const position of astray) operations[position]?.onAstray?.()

@@ -1,9 +1,8 @@
 import type { VaultBacking } from '../backed-vault.ts'
-import type { Scripts } from './idempotency.ts'
-import { toScript } from './script.ts'
+import type { RedisConnection } from './connection.ts'
 
-const READ = toScript(`return redis.call('MGET', unpack(KEYS))`)
-const WRITE = toScript(`return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`)
+/** What this needs of the connection: plain commands, which take one way there and back. */
+export type Commands = Pick<RedisConnection, 'prefix' | 'run'>
 
 /** So many names in one command that large turns still come within its time. */
 const NAMES_AT_ONCE = 32
@@ -12,11 +11,11 @@ const MAXIMUM_WRITES = 256
 
 /** The vault's content in Redis, shared by replicas; every turn lapses by itself. */
 export class RedisVaultBacking implements VaultBacking {
-  readonly #redis: Scripts
+  readonly #redis: Commands
   readonly #keepMs: string
   readonly #writes = new Set<Promise<unknown>>()
 
-  constructor(redis: Scripts, keepMilliseconds: number) {
+  constructor(redis: Commands, keepMilliseconds: number) {
     this.#redis = redis
     this.#keepMs = String(keepMilliseconds)
   }
@@ -30,15 +29,14 @@ export class RedisVaultBacking implements VaultBacking {
 
   async #readChunk(names: readonly string[]): Promise<(Uint8Array | undefined)[]> {
     const keys = names.map((name) => this.#keyOf(name))
-    const values = await this.#redis.evalScript<(Buffer | null)[]>(READ, keys, [], { binary: true })
+    const values = await this.#redis.run<(Buffer | null)[]>(['MGET', ...keys], { binary: true })
     return values.map((value) => value ?? undefined)
   }
 
   write(name: string, value: Uint8Array): void {
     if (this.#writes.size >= MAXIMUM_WRITES) return
-    const written = this.#redis
-      .evalScript(WRITE, [this.#keyOf(name)], [value, this.#keepMs])
-      .then(nothing, nothing)
+    const command = ['SET', this.#keyOf(name), value, 'PX', this.#keepMs]
+    const written = this.#redis.run(command).then(nothing, nothing)
     this.#writes.add(written)
     void written.then(() => this.#writes.delete(written))
   }

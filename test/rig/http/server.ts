@@ -19,6 +19,8 @@ export interface RawServer {
   port: number
   /** Connections open now. */
   connections(): number
+  /** Requests that are being answered now. */
+  answering(): number
   close(): Promise<void>
 }
 
@@ -102,11 +104,22 @@ class Connection {
 export async function startServer(handler: Handler): Promise<RawServer> {
   const open = new Set<Socket>()
   let count = 0
+  let answering = 0
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     count += 1
     open.add(socket)
     socket.on('close', () => open.delete(socket))
-    new Connection(socket, count, handler)
+    new Connection(socket, count, (request, connection) => {
+      const turn = handler(request, connection)
+      answering += 1
+      return {
+        ...turn,
+        finished: (delivery, leftAfterMs) => {
+          answering -= 1
+          turn.finished(delivery, leftAfterMs)
+        },
+      }
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -115,6 +128,7 @@ export async function startServer(handler: Handler): Promise<RawServer> {
   return {
     port: address.port,
     connections: () => open.size,
+    answering: () => answering,
     close: () => {
       for (const socket of open) socket.destroy()
       return new Promise<void>((resolve) => server.close(() => resolve()))

@@ -38,7 +38,7 @@ test('PostgreSQL of a test’s own: freezes, thaws, dies and comes back with its
   postgres.thaw()
   await late
   await postgres.kill()
-  expect(connect()).rejects.toThrow()
+  await expect(connect()).rejects.toThrow()
   await postgres.start()
   await (await connect()).query('select * from kept')
   await postgres.stop()

@@ -20,7 +20,13 @@ export interface Row extends Amounts {
   price_version: string | null
   replay: boolean
   stream_bytes: number
-  attempts: (Amounts & { attempt: number; provider: string; model: string; status: number; usage_source: string })[]
+  attempts: (Amounts & {
+    attempt: number
+    provider: string
+    model: string
+    status: number
+    usage_source: string
+  })[]
 }
 
 export interface Amounts {
@@ -94,7 +100,10 @@ export function rowsByRequest({ rows }: Books): Map<string, Row[]> {
   return grouped(rows, (row) => row.request_id)
 }
 
-function grouped<Item>(items: readonly Item[], nameOf: (item: Item) => string | undefined): Map<string, Item[]> {
+function grouped<Item>(
+  items: readonly Item[],
+  nameOf: (item: Item) => string | undefined,
+): Map<string, Item[]> {
   const groups = new Map<string, Item[]>()
   for (const item of items) {
     const name = nameOf(item)
@@ -107,7 +116,11 @@ function grouped<Item>(items: readonly Item[], nameOf: (item: Item) => string | 
 }
 
 /** Runs work with so many at a time. */
-export async function crowd(count: number, most: number, work: (index: number) => Promise<void>): Promise<void> {
+export async function crowd(
+  count: number,
+  most: number,
+  work: (index: number) => Promise<void>,
+): Promise<void> {
   let next = 0
   const worker = async (): Promise<void> => {
     while (next < count) await work(next++)

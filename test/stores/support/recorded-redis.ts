@@ -3,8 +3,8 @@ import { RedisConnection } from '../../../src/store/redis/connection.ts'
 import type { Script } from '../../../src/store/redis/script.ts'
 import { testRedis } from '../../support/services/redis.ts'
 
-/** Scripts on their way to Redis, with a note of all that was said. */
-export class RecordedScripts {
+/** Scripts and commands on their way to Redis, with a note of all that was said. */
+export class RecordedRedis {
   readonly said: (string | Uint8Array)[][] = []
   readonly connection: RedisConnection
 
@@ -26,6 +26,11 @@ export class RecordedScripts {
     return this.connection.evalScript<Answer>(script, keys, args, options)
   }
 
+  run<Answer>(command: readonly (string | Uint8Array)[], options?: CommandOptions): Promise<Answer> {
+    this.said.push([...command])
+    return this.connection.run<Answer>(command, options)
+  }
+
   /** True when a word of a client, which all hold `word`, can be read in what was said since `from`. */
   tells(from: number): boolean {
     const said = this.said.slice(from).flat()
@@ -39,7 +44,7 @@ export class RecordedScripts {
 }
 
 /** A connection to the Redis of this run, under names of its own. */
-export async function recordedScripts(): Promise<RecordedScripts> {
+export async function recordedRedis(): Promise<RecordedRedis> {
   const { url, freshPrefix } = await testRedis()
   const connection = new RedisConnection({
     url,
@@ -48,7 +53,7 @@ export async function recordedScripts(): Promise<RecordedScripts> {
     now: Date.now,
   })
   await until(() => connection.isUp)
-  return new RecordedScripts(connection)
+  return new RecordedRedis(connection)
 }
 
 /** Asks until it holds, at most five seconds. */
