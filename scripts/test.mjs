@@ -2,7 +2,8 @@
 //   --static   only formatter, linter, types, unused code, structure
 //   --long     the promises at their full sizes
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bunPath, ensureInstalled, root, runtimeEnvironment } from './runtime.mjs'
 
@@ -22,13 +23,17 @@ const checks = [
 let passed = 0
 let failed = 0
 
+/** Here the tests note which servers they ran on; see test/support/services/report.ts. */
+const notesFolder = mkdtempSync(join(tmpdir(), 'xjp-report-'))
+const notes = join(notesFolder, 'notes')
+
 function run(name, command, args, environment = {}) {
   const started = Date.now()
   process.stdout.write(`\n▶ ${name}\n`)
   const done = spawnSync(command, args, {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, ...runtimeEnvironment, ...environment },
+    env: { ...process.env, ...runtimeEnvironment, XJP_TEST_REPORT: notes, ...environment },
   })
   const ok = done.status === 0
   process.stdout.write(`${ok ? '✓' : '✗'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
@@ -46,7 +51,14 @@ function runTests(name, paths, environment) {
   const ok = run(
     name,
     bunPath(),
-    ['test', '--timeout', '120000', '--reporter=junit', `--reporter-outfile=${report}`, ...paths],
+    [
+      'test',
+      '--timeout',
+      only === '--long' ? '900000' : '120000',
+      '--reporter=junit',
+      `--reporter-outfile=${report}`,
+      ...paths,
+    ],
     environment,
   )
   if (!existsSync(report)) {
@@ -69,8 +81,25 @@ function runTests(name, paths, environment) {
 
 if (only !== '--long' && filters.length === 0)
   for (const [name, command, args] of checks) count(run(name, command, args))
-if (only === '--long') runTests('promises at their full sizes', ['./test/promises'], { XJP_LONG: '1' })
+if (only === '--long')
+  runTests('promises at their full sizes', ['./test/promises', './test/stores'], { XJP_LONG: '1' })
 else if (only !== '--static') runTests('tests', filters.length > 0 ? filters : ['./src', './test', './bench'])
 
+/** One line: the servers with their versions, then each suite with the stores it ran on. */
+function whatRanOnWhat() {
+  const lines = existsSync(notes) ? [...new Set(readFileSync(notes, 'utf8').trim().split('\n'))] : []
+  const servers = lines.filter((line) => !line.includes(': '))
+  const suites = new Map()
+  for (const line of lines.filter((each) => each.includes(': '))) {
+    const [suite, store] = line.split(': ')
+    suites.set(suite, [...(suites.get(suite) ?? []), store])
+  }
+  const ran = [...suites].map(([suite, stores]) => `${suite} on ${stores.sort().join(' + ')}`)
+  return [...servers, ...ran.sort()].join('; ')
+}
+
+const stores = whatRanOnWhat()
+rmSync(notesFolder, { recursive: true, force: true })
+if (stores !== '') process.stdout.write(`\nstores: ${stores}\n`)
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1

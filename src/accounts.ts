@@ -8,10 +8,9 @@ import { newId } from './platform/random.ts'
 import { createIdempotency } from './store/create-idempotency.ts'
 import { createVault } from './store/create-vault.ts'
 import { MemoryAnnouncements } from './store/memory/announcements.ts'
-import { type Database, openDatabase } from './store/open.ts'
+import type { Database } from './store/open.ts'
 import type { Announcements, IdempotencyState, StoreHealth } from './store/ports/shared-state.ts'
-import { RedisAnnouncements } from './store/redis/announcements.ts'
-import { RedisConnection } from './store/redis/connection.ts'
+import type { RedisConnection } from './store/redis/connection.ts'
 import type { Vault } from './store/vault.ts'
 import type { Logger } from './telemetry/log.ts'
 import { type Accounting, createAccounting } from './usage/accounting.ts'
@@ -45,22 +44,16 @@ export interface AccountsParts {
 const FILE_POLL_MILLISECONDS = 100
 const SERVER_POLL_MILLISECONDS = 1_000
 
-export function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): Accounts {
+/** Libraries of stores that nobody configured are not loaded: a laptop's gateway stays small. */
+export async function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): Promise<Accounts> {
   const settings = snapshot()
   const now = Date.now
   const monotonic = (): number => performance.now()
-  const database =
-    dataDirectory === undefined && settings.database.url === undefined
-      ? undefined
-      : openDatabase(
-          { ...settings.database, ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }) },
-          now,
-          told(log),
-        )
-  const redis = openRedis(settings, log)
+  const database = await openStore(settings, dataDirectory, log)
+  const redis = await openRedis(settings, log)
   // Or has failed to: the first call must not be the one that finds it not connected yet.
-  const redisAnswered = redis && new Promise<void>((resolve) => redis.onHealth(() => resolve()))
-  const announcements = redis ? new RedisAnnouncements(redis) : new MemoryAnnouncements()
+  const redisAnswered = redis && new Promise<void>((resolve) => redis.connection.onHealth(() => resolve()))
+  const announcements = redis?.announcements ?? new MemoryAnnouncements()
   const accounting = createAccounting({
     dataDirectory: dataDirectory ?? '.',
     store: database?.usage,
@@ -71,16 +64,16 @@ export function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): A
   })
   const usage = database?.usage
   const limits = createLimits({
-    redis,
+    redis: redis?.connection,
     spent: usage && ((scope, from) => usage.spent(scope, from)),
     flushUsage: async () => void (await accounting.flush(settings.database.timeoutMs)),
     now,
     monotonic,
   })
-  const idempotency = createIdempotency({ now, ...(redis ? { redis } : {}) })
+  const idempotency = createIdempotency({ now, ...(redis ? { redis: redis.connection } : {}) })
   const vault = createVault({
     now,
-    ...(redis ? { redis } : {}),
+    ...(redis ? { redis: redis.connection } : {}),
     ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }),
     warn: (message) => log.warn(message),
   })
@@ -101,7 +94,7 @@ export function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): A
     vault: vault.vault,
     limits,
     accounting,
-    stores: () => [...(database ? [database.health()] : []), ...(redis ? [redis.health()] : [])],
+    stores: () => [...(database ? [database.health()] : []), ...(redis ? [redis.connection.health()] : [])],
     async start() {
       accounting.start()
       await Promise.all([identifier.start(), redisAnswered])
@@ -109,7 +102,7 @@ export function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): A
     async stop(milliseconds) {
       await Promise.all([accounting.stop(milliseconds), identifier.stop(), limits.close(), vault.close()])
       idempotency.close()
-      await Promise.all([redis?.close(), database?.close()])
+      await Promise.all([redis?.connection.close(), database?.close()])
     },
   }
 }
@@ -124,10 +117,35 @@ function told(log: Logger): (health: StoreHealth) => void {
   }
 }
 
-function openRedis({ redis }: Snapshot, log: Logger): RedisConnection | undefined {
+async function openStore(
+  { database }: Snapshot,
+  dataDirectory: string | undefined,
+  log: Logger,
+): Promise<Database | undefined> {
+  if (dataDirectory === undefined && database.url === undefined) return undefined
+  const { openDatabase } = await import('./store/open.ts')
+  const place = dataDirectory === undefined ? {} : { dataDir: dataDirectory }
+  return openDatabase({ ...database, ...place }, Date.now, told(log))
+}
+
+async function openRedis(
+  { redis }: Snapshot,
+  log: Logger,
+): Promise<{ connection: RedisConnection; announcements: Announcements } | undefined> {
   if (redis.url === undefined) return undefined
+  const [{ RedisConnection }, { RedisAnnouncements }] = await Promise.all([
+    import('./store/redis/connection.ts'),
+    import('./store/redis/announcements.ts'),
+  ])
   const { url, prefix, commandTimeoutMs } = redis
-  return new RedisConnection({ url, prefix, commandTimeoutMs, now: Date.now, onChange: told(log) })
+  const connection = new RedisConnection({
+    url,
+    prefix,
+    commandTimeoutMs,
+    now: Date.now,
+    onChange: told(log),
+  })
+  return { connection, announcements: new RedisAnnouncements(connection) }
 }
 
 /** Only a shared database can be away while its gateway starts. */

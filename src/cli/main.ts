@@ -2,6 +2,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { providers } from '../providers/list.ts'
 import { runConfigCommand } from './config.ts'
 import { runKeygen, runKeysCommand } from './keys.ts'
+import { runMigrateCommand } from './migrate.ts'
 import { serve } from './serve.ts'
 import { usage } from './usage.ts'
 import { runUsageCommand } from './usage-command.ts'
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<number> | number>> = {
   config: () => runConfigCommand(rest, io, providers),
   keys: () => runKeysCommand(rest, io, providers),
   keygen: () => runKeygen(rest, io, providers),
+  migrate: () => runMigrateCommand(rest, io, providers),
   usage: () => runUsageCommand(rest, io, providers),
   version: () => {
     io.stdout(`xjp-gateway ${packageJson.version}\n`)

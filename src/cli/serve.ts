@@ -60,7 +60,7 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     onReload: (report) => onReload(report, live, log, redactor, parsed, io),
   })
   const dataDirectory = dataDirectoryOf(first.snapshot, parsed, io)
-  const accounts = openAccounts({ snapshot: () => live.snapshot, dataDirectory, log })
+  const accounts = await openAccounts({ snapshot: () => live.snapshot, dataDirectory, log })
   const gateway = createGateway({
     snapshot: () => live.snapshot,
     services: googleServices(io.env),

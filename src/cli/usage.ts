@@ -4,6 +4,7 @@ export const usage = `xjp-gateway: one server between any LLM client and any pro
   xjp-gateway keys create --tenant T …       make a key; also list, show, update, disable, enable, rotate, delete
   xjp-gateway keygen T [DESCRIPTION] [RPM] [RPD]
   xjp-gateway usage [--tenant T] [--by day]  requests, tokens and cost; --rows shows single calls
+  xjp-gateway migrate                        bring the database up to date; serve does it too
   xjp-gateway config check [FILE]            report every mistake, with its place
   xjp-gateway config print [FILE] [--json]   the effective configuration, secrets hidden
   xjp-gateway config explain MODEL [FILE]    which route a request would take, and why

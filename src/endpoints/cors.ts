@@ -2,7 +2,7 @@ import type { Snapshot } from '../config/snapshot.ts'
 
 const METHODS = 'GET, POST, OPTIONS'
 const EXPOSED =
-  'x-request-id, request-id, retry-after, x-xjp-provider, x-xjp-target, x-xjp-attempts, x-xjp-dropped, x-xjp-cost'
+  'x-request-id, request-id, retry-after, x-xjp-provider, x-xjp-target, x-xjp-attempts, x-xjp-dropped, x-xjp-cost, idempotency-replayed'
 const MAX_AGE_SECONDS = '600'
 
 /** A page served from this machine. */

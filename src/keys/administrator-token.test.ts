@@ -78,7 +78,9 @@ describe('promise I10: weak, empty and published tokens are refused', () => {
   test('before the store is asked', async () => {
     const settings = new MemorySettingStore()
     settings.get = () => expect.unreachable()
-    expect(administratorToken(settings, { XJP_ADMIN_TOKEN: 'admin' }, random)).rejects.toThrow(WeakToken)
+    await expect(administratorToken(settings, { XJP_ADMIN_TOKEN: 'admin' }, random)).rejects.toThrow(
+      WeakToken,
+    )
   })
 
   test('random ones are taken', () => {

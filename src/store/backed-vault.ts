@@ -19,7 +19,7 @@ const MAXIMUM_BYTES = 1024 * 1024
 /** Of a long history the newest turns matter; the others follow with the next requests. */
 const MAXIMUM_LOADED = 128
 const ABSENT_MILLISECONDS = 30_000
-const MAXIMUM_ABSENT = 20_000
+const MAXIMUM_ABSENT = 10_000
 
 /**
  * The vault in memory with something behind it that outlives the process: every turn is written through in the
@@ -29,7 +29,7 @@ export class BackedVault implements Vault {
   readonly #memory: MemoryVault
   readonly #backing: VaultBacking
   readonly #now: () => number
-  /** Names that were not found lately, and when; oldest first. */
+  /** Turns that were not found lately, and when; oldest first. */
   readonly #absent = new Map<string, number>()
 
   constructor(memory: MemoryVault, backing: VaultBacking, now: () => number) {
@@ -51,22 +51,17 @@ export class BackedVault implements Vault {
   }
 
   load(tenant: string, keys: readonly string[]): Promise<void> | undefined {
-    const wanted = new Map<string, string>()
-    for (const key of keys.slice(-MAXIMUM_LOADED)) {
-      const name = blindName(secretOf(tenant, key))
-      if (!this.#memory.get(tenant, key) && !this.#isAbsent(name)) wanted.set(name, key)
-    }
-    return wanted.size === 0 ? undefined : this.#load(tenant, wanted)
+    const unknown = keys.filter((key) => !this.#memory.get(tenant, key) && !this.#isAbsent(tenant, key))
+    return unknown.length === 0 ? undefined : this.#load(tenant, unknown.slice(-MAXIMUM_LOADED))
   }
 
-  async #load(tenant: string, wanted: ReadonlyMap<string, string>): Promise<void> {
+  async #load(tenant: string, keys: readonly string[]): Promise<void> {
     try {
-      const names = [...wanted.keys()]
-      const values = await this.#backing.read(names)
-      names.forEach((name, at) => {
+      const values = await this.#backing.read(keys.map((key) => blindName(secretOf(tenant, key))))
+      keys.forEach((key, at) => {
         const value = values[at]
-        if (value) this.#take(tenant, wanted.get(name) ?? '', value)
-        else this.#note(name)
+        if (value) this.#take(tenant, key, value)
+        else this.#note(absentName(tenant, key))
       })
     } catch {
       // A turn without its state may be worse, but it is a turn.
@@ -80,7 +75,9 @@ export class BackedVault implements Vault {
     if (Array.isArray(blocks)) this.#memory.put(tenant, key, blocks as unknown as Block[])
   }
 
-  #isAbsent(name: string): boolean {
+  #isAbsent(tenant: string, key: string): boolean {
+    if (this.#absent.size === 0) return false
+    const name = absentName(tenant, key)
     const since = this.#absent.get(name)
     if (since === undefined) return false
     if (this.#now() - since < ABSENT_MILLISECONDS) return true
@@ -98,4 +95,9 @@ export class BackedVault implements Vault {
 /** Only who sends the turn back knows it. */
 function secretOf(tenant: string, key: string): string {
   return JSON.stringify(['vault', tenant, key])
+}
+
+/** Looked up for every turn of every request, so it is not hashed. */
+function absentName(tenant: string, key: string): string {
+  return `${tenant}\n${key}`
 }

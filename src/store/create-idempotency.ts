@@ -3,6 +3,7 @@ import type { IdempotencyState } from './ports/shared-state.ts'
 import type { RedisConnection } from './redis/connection.ts'
 import { Deliveries } from './redis/deliveries.ts'
 import { RedisIdempotency } from './redis/idempotency.ts'
+import { recoverIdempotency } from './redis/idempotency-recovery.ts'
 import { ShadowedIdempotency } from './shadowed-idempotency.ts'
 
 /** What a process remembers of its own when Redis decides: enough for what Redis may lose. */
@@ -16,11 +17,10 @@ export function createIdempotency({ now, redis }: { now(): number; redis?: Redis
   if (!redis) return { state: new MemoryIdempotency(now), close: () => {} }
   const deliveries = new Deliveries({ now })
   const shared = new RedisIdempotency(redis, deliveries, now)
-  const stop = redis.onHealth(({ up }) => {
-    if (up) void shared.resume()
-  })
+  const own = new MemoryIdempotency(now, SHADOW_BYTES)
+  const stop = recoverIdempotency({ redis, shared, own, deliveries, now })
   return {
-    state: new ShadowedIdempotency(shared, new MemoryIdempotency(now, SHADOW_BYTES)),
+    state: new ShadowedIdempotency(shared, own),
     close() {
       stop()
       deliveries.close()

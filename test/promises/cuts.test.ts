@@ -144,6 +144,8 @@ for (const front of fronts)
               framing: cut.framing,
               ...verdict,
             })
+          // Half a million of them would fill the memory.
+          delete cut.body
         })
         expect(wrong.slice(0, 5)).toEqual([])
         expect(wrong.length).toBe(0)

@@ -100,7 +100,7 @@ class Response {
   body(): Uint8Array {
     if (this.#bodyStart < 0) return new Uint8Array()
     const raw = this.#bytes().subarray(this.#bodyStart)
-    return this.headers['transfer-encoding'] === 'chunked' ? unchunk(raw) : Uint8Array.from(raw)
+    return this.headers['transfer-encoding'] === 'chunked' ? unchunk(raw) : new Uint8Array(raw)
   }
 }
 
@@ -115,7 +115,7 @@ function unchunk(raw: Buffer): Uint8Array {
     if (size === 0 || raw.length < lineEnd + 4 + size) break
     place = lineEnd + 4 + size
   }
-  return Uint8Array.from(Buffer.concat(parts))
+  return new Uint8Array(Buffer.concat(parts))
 }
 
 function eventsOf(body: Uint8Array): Sighting['events'] {

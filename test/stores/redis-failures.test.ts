@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createClient } from '@redis/client'
 import type { StoreHealth } from '../../src/store/ports/shared-state.ts'
 import { StoreUnavailable } from '../../src/store/ports/unavailable.ts'
 import { RedisAnnouncements } from '../../src/store/redis/announcements.ts'
@@ -7,6 +6,7 @@ import { RedisConnection } from '../../src/store/redis/connection.ts'
 import { figure, size } from '../promises/support/figure.ts'
 import { type OwnRedis, ownRedis } from '../support/services/redis.ts'
 import { untilUp } from './limit-subjects.ts'
+import { admin } from './redis-admin.ts'
 import { startRelay } from './redis-relay.ts'
 
 // How the connection fails: against a server of its own that is killed, frozen, paused, slowed and starved.
@@ -58,14 +58,6 @@ async function longestWait(redis: RedisConnection, commands: number): Promise<nu
   // After the first one nobody waits at all.
   expect(Math.max(...waits.slice(1))).toBeLessThan(TIMEOUT / 2)
   return Math.max(...waits)
-}
-
-async function admin(url: string, ...command: string[]): Promise<void> {
-  const client = createClient({ url, socket: { reconnectStrategy: false } })
-  client.on('error', () => {})
-  await client.connect()
-  await client.sendCommand(command)
-  client.destroy()
 }
 
 describe('a Redis that is lost', () => {
@@ -153,7 +145,8 @@ describe('a Redis that was never there', () => {
   })
 
   test('with a wrong password it is down, and says why without the password', async () => {
-    const own = await server(['--requirepass', 'right'])
+    const own = await server()
+    await admin(own.url, 'CONFIG', 'SET', 'requirepass', 'right')
     const { redis } = connectTo(own.url.replace('redis://', 'redis://:wrong-secret@'))
     await untilReason(redis, /WRONGPASS/)
     expect(redis.health().reason).not.toContain('wrong-secret')

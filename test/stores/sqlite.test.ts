@@ -1,5 +1,5 @@
-import { expect, test } from 'bun:test'
 import { Database as SqliteFile } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -86,9 +86,7 @@ test('a batch that is killed half-way is not there at all, and the next one is w
   const rows = Array.from({ length: 20 }, (_, index) => newUsageRow({ id: `row-${index}` }))
   const file = new SqliteFile(join(dataDir, 'xjp.sqlite'))
   await database.migrate()
-  file.run(
-    "create trigger fails before insert on usage_days begin select raise(abort, 'no more'); end",
-  )
+  file.run("create trigger fails before insert on usage_days begin select raise(abort, 'no more'); end")
   await expect(database.usage.insert(rows)).rejects.toThrow()
   expect(await database.usage.rows({}, { limit: 100 })).toEqual([])
   file.run('drop trigger fails')

@@ -108,7 +108,11 @@ const someFilter: fc.Arbitrary<UsageFilter> = fc.record(
 )
 
 function groupsOf(rows: readonly UsageRow[], by: readonly UsageGroup[]): Map<string, UsageSum> {
-  const groups = Map.groupBy(rows, (row) => JSON.stringify(by.map((group) => groupName[group](row) ?? null)))
+  const groups = new Map<string, UsageRow[]>()
+  for (const row of rows) {
+    const name = JSON.stringify(by.map((group) => groupName[group](row) ?? null))
+    groups.set(name, [...(groups.get(name) ?? []), row])
+  }
   return new Map([...groups].map(([name, members]) => [name, sumOf(members)]))
 }
 

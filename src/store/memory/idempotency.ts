@@ -12,7 +12,8 @@ interface Entry {
 
 /** What an entry costs beside its answer. */
 const ENTRY_BYTES = 400
-const MAXIMUM_BYTES = 64 * 1024 * 1024
+/** The largest answer that a configuration may keep fits in. */
+const MAXIMUM_BYTES = 96 * 1024 * 1024
 /** Lapsed entries that one claim clears away: more than it can add. */
 const CLEARED_AT_ONCE = 4
 
@@ -67,6 +68,13 @@ export class MemoryIdempotency implements IdempotencyState {
     while (this.#bytes + bytes > this.#maximumBytes) this.#forget(this.#done.keys().next().value as string)
     this.#done.set(scope, { fingerprint: entry.fingerprint, answer, expiresAt: this.#now() + keepMs, bytes })
     this.#bytes += bytes
+  }
+
+  /** What is kept now, with how long it is. */
+  *answers(): Iterable<{ scope: string; fingerprint: string; answer: Uint8Array; keepMs: number }> {
+    const now = this.#now()
+    for (const [scope, { fingerprint, answer, expiresAt }] of this.#done)
+      if (answer && expiresAt > now) yield { scope, fingerprint, answer, keepMs: expiresAt - now }
   }
 
   /** How long the answer of this scope is still kept. */

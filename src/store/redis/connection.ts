@@ -32,6 +32,8 @@ const PROBE_PAUSE_MILLISECONDS = 200
 /** A server that fails again and again right after it came back is asked less often, but never seldom. */
 const MAXIMUM_PAUSE_MILLISECONDS = 1_600
 const STEADY_MILLISECONDS = 5_000
+/** Without traffic a loss would only be found by the next call; `/readyz` says it before. */
+const HEARTBEAT_MILLISECONDS = 500
 
 /** Answers that say the server as a whole cannot do what it is for. */
 const UNABLE =
@@ -55,6 +57,7 @@ export class RedisConnection {
   #wake: (() => void) | undefined
   /** The server's milliseconds since 1970 less our monotonic ones. */
   #offset: number
+  readonly #heartbeat: ReturnType<typeof setInterval>
   readonly #listeners = new Set<(health: StoreHealth) => void>()
 
   constructor(options: RedisOptions) {
@@ -66,6 +69,10 @@ export class RedisConnection {
       late: () => unavailable(this.#lateReason),
       onSilence: () => this.#fail(this.#lateReason),
     })
+    this.#heartbeat = setInterval(() => {
+      if (this.isUp && this.#pending.size === 0) this.run(['PING']).catch(() => {})
+    }, HEARTBEAT_MILLISECONDS)
+    this.#heartbeat.unref?.()
     void this.#probe()
   }
 
@@ -221,6 +228,7 @@ export class RedisConnection {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    clearInterval(this.#heartbeat)
     this.#wake?.()
     const client = this.#client
     this.#client = undefined

@@ -57,6 +57,7 @@ export class RedisIdempotency implements IdempotencyState {
   readonly #now: () => number
   /** Calls this process executes: token → how its lease is renewed. */
   readonly #held = new Map<string, () => Promise<boolean>>()
+  #isPaused = false
 
   constructor(redis: Scripts, deliveries: Deliveries, now: () => number) {
     this.#redis = redis
@@ -65,6 +66,7 @@ export class RedisIdempotency implements IdempotencyState {
   }
 
   async claim(scope: string, fingerprint: string, leaseMs: number): Promise<IdempotencyClaim> {
+    if (this.#isPaused) throw new StoreUnavailable('redis', 'Redis is being told what it has lost')
     const token = `${newId()}.${blindName(`${scope}\n${fingerprint}`)}`
     try {
       const [state, answer] = await this.#run<Buffer[]>(CLAIM, scope, token, leaseMs)
@@ -107,10 +109,29 @@ export class RedisIdempotency implements IdempotencyState {
     await tell().catch(() => this.#later(MAXIMUM_DELIVERY_MILLISECONDS, 0, tell))
   }
 
-  /** Redis is back, perhaps without what it knew: it is told at once what is executed here, and what it has missed. */
-  async resume(): Promise<void> {
+  /** Claims are refused until `resume`: what Redis has lost is being told to it. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+  }
+
+  /** Tells Redis again which calls are executed here. */
+  async renewAll(): Promise<void> {
     await Promise.allSettled([...this.#held.values()].map((renew) => renew()))
-    await this.#deliveries.deliver()
+  }
+
+  /** Tells Redis an answer that it should know; one that it has meanwhile stays. */
+  async restore(scope: string, fingerprint: string, answer: Uint8Array, keepMs: number): Promise<void> {
+    await this.#run(
+      COMPLETE,
+      scope,
+      `restored.${blindName(`${scope}\n${fingerprint}`)}`,
+      keepMs,
+      seal(scope, answer),
+    )
   }
 
   #run<Answer>(

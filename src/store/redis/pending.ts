@@ -1,5 +1,6 @@
-/** A command that was sent and not answered. */
+/** A command that was handed over and not answered. */
 interface Waiting {
+  /** When it was written: our own work before that is not the server's delay. Infinite until then. */
   sentAt: number
   milliseconds: number
   fail(error: Error): void
@@ -16,7 +17,8 @@ export interface PendingOptions {
 
 /** A timer that fires so much late tells of our own standstill, not of the server's. */
 const LATE_TICK_MILLISECONDS = 10
-/** What is in the socket already has this long to be read then. */
+/** What is in the socket already has this long to be read: one turn of the loop, and more after a standstill. */
+const TURN_MILLISECONDS = 1
 const GRACE_MILLISECONDS = 20
 
 /**
@@ -28,6 +30,7 @@ export class PendingCommands {
   readonly #options: PendingOptions
   readonly #waiting = new Set<Waiting>()
   #timer: ReturnType<typeof setTimeout> | undefined
+  #unsent: Waiting[] = []
   #answeredAt = Number.NEGATIVE_INFINITY
 
   constructor(options: PendingOptions) {
@@ -41,14 +44,22 @@ export class PendingCommands {
   /** The answer of a command that was just sent; rejects when it is given up first. */
   add(answer: Promise<unknown>, milliseconds: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { sentAt: this.#options.monotonic(), milliseconds, fail: reject }
+      const waiting: Waiting = { sentAt: Number.POSITIVE_INFINITY, milliseconds, fail: reject }
       this.#waiting.add(waiting)
-      if (!this.#timer) this.#arm(milliseconds)
+      // The client writes all commands of one turn of the loop together, at its end; this runs right behind it.
+      if (this.#unsent.push(waiting) === 1) setImmediate(() => this.#noteSent())
       answer.then(
         (value) => this.#answered(waiting) && resolve(value),
         (error) => this.#answered(waiting) && reject(error),
       )
     })
+  }
+
+  #noteSent(): void {
+    const sentAt = this.#options.monotonic()
+    for (const waiting of this.#unsent) waiting.sentAt = sentAt
+    this.#unsent = []
+    if (!this.#timer) this.#tick()
   }
 
   /** False when it was given up before. */
@@ -67,18 +78,17 @@ export class PendingCommands {
     for (const waiting of all) waiting.fail(error)
   }
 
-  #arm(milliseconds: number): void {
-    this.#timer = setTimeout(() => this.#tick(), milliseconds)
-  }
-
   #tick(): void {
     this.#timer = undefined
     const [oldest] = this.#waiting
-    if (!oldest) return
+    if (!oldest || oldest.sentAt === Number.POSITIVE_INFINITY) return
     const late = this.#lateness(oldest)
-    if (late < 0) this.#arm(Math.ceil(-late))
-    else if (late < LATE_TICK_MILLISECONDS) this.#giveUp(oldest)
-    else this.#timer = setTimeout(() => this.#judge(oldest), GRACE_MILLISECONDS)
+    if (late < 0) {
+      this.#timer = setTimeout(() => this.#tick(), Math.ceil(-late))
+      return
+    }
+    const grace = late < LATE_TICK_MILLISECONDS ? TURN_MILLISECONDS : GRACE_MILLISECONDS
+    this.#timer = setTimeout(() => this.#judge(oldest), grace)
   }
 
   #judge(oldest: Waiting): void {

@@ -85,10 +85,17 @@ export async function within<Value>(
 ): Promise<Value> {
   if (ms === undefined) return await work()
   let timer: ReturnType<typeof setTimeout> | undefined
+  let isDone = false
   const late = new Promise<never>((_resolve, reject) => {
+    // The loop may have stood still while the answer came: what has arrived is read before it is given up.
     timer = setTimeout(() => {
-      reject(new TimedOut(ms))
-      destroy(client)
+      setImmediate(() =>
+        setImmediate(() => {
+          if (isDone) return
+          reject(new TimedOut(ms))
+          destroy(client)
+        }),
+      )
     }, ms)
   })
   const working = work()
@@ -96,6 +103,7 @@ export async function within<Value>(
   try {
     return await Promise.race([working, late])
   } finally {
+    isDone = true
     clearTimeout(timer)
   }
 }

@@ -166,7 +166,10 @@ export class PostgresBackend implements SqlBackend {
     if (this.#isProbing || this.#closed) return
     this.#isProbing = true
     clearTimeout(this.#probeTimer)
-    const failure = await probeOnce(this.#options)
+    // Silence may be our own: a process that was stopped for a moment asks a second time before it believes it.
+    const failure = await probeOnce(this.#options).then((first) =>
+      first?.isSilent === true && this.#unreachable === undefined ? probeOnce(this.#options) : first,
+    )
     this.#isProbing = false
     if (this.#closed) return
     this.#unreachable = failure?.isReachable === false ? failure.reason : undefined
@@ -177,10 +180,15 @@ export class PostgresBackend implements SqlBackend {
   }
 }
 
+interface ProbeFailure {
+  reason: string
+  isReachable: boolean
+  /** Nothing was heard in time. */
+  isSilent: boolean
+}
+
 /** Undefined when all is well. One that can be reached and refuses to write is still read from. */
-async function probeOnce(
-  options: PostgresOptions,
-): Promise<{ reason: string; isReachable: boolean } | undefined> {
+async function probeOnce(options: PostgresOptions): Promise<ProbeFailure | undefined> {
   const ms = Math.min(options.timeoutMs, SLOWEST_PROBE_MS)
   try {
     const isReadOnly = await withOwnClient(connectionConfig(options, ms), ms, async (client) => {
@@ -189,9 +197,11 @@ async function probeOnce(
       }>`select current_setting('transaction_read_only') as value`.execute(kyselyOn(client))
       return rows[0]?.value === 'on'
     })
-    return isReadOnly ? { reason: 'the database is read-only', isReachable: true } : undefined
+    return isReadOnly
+      ? { reason: 'the database is read-only', isReachable: true, isSilent: false }
+      : undefined
   } catch (thrown) {
-    return { reason: describe(thrown), isReachable: false }
+    return { reason: describe(thrown), isReachable: false, isSilent: thrown instanceof TimedOut }
   }
 }
 

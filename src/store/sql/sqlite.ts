@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../ports/unavailable.ts'
 import type { MigrationSession, SqlBackend, Work } from './backend.ts'
 import { asFailure, codeOf, describe } from './failure.ts'
 import { DatabaseHealth } from './health.ts'
+import { nextTurn } from './next-turn.ts'
 import type { Tables } from './tables.ts'
 
 /** How long SQLite itself waits for a lock, which stops the whole process; what is longer is waited for beside it. */
@@ -83,6 +84,7 @@ export class SqliteBackend implements SqlBackend {
   async #watched<Value>(work: () => Promise<Value>): Promise<Value> {
     if (this.#closed) throw new StoreUnavailable('database', 'the database was closed')
     try {
+      await nextTurn()
       const value = await work()
       this.#health.up()
       return value

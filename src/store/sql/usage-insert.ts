@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { UsageRow } from '../ports/usage.ts'
 import { type Columns, recordset, type SqlKind } from './column-types.ts'
 import { costColumns, costOf } from './costs.ts'
+import { insertRows } from './insert-rows.ts'
 import type { DayColumns, RequestColumns, Tables } from './tables.ts'
 import { attemptColumns, attemptTypes, dayTypes, requestColumns, requestTypes } from './usage-columns.ts'
 
@@ -27,20 +28,11 @@ export function usageBatch(rows: readonly UsageRow[]): UsageBatch {
 
 /** Writes what is not there yet and adds just that to the sums; inside a transaction. */
 export async function insertBatch(kind: SqlKind, database: Kysely<Tables>, batch: UsageBatch): Promise<void> {
-  const given = recordset(kind, requestTypes, batch.requests)
-  const { rows: added } = await sql<{ id: string }>`insert into usage_requests (${names(requestTypes)})
-    select ${names(requestTypes)} from ${given} where true on conflict (id) do nothing returning id`.execute(
-    database,
-  )
-  const isAdded = new Set(added.map((row) => row.id))
-  if (isAdded.size === 0) return
-  const requests = batch.requests.filter((row) => isAdded.has(row.id))
+  const added = new Set(await insertRows(kind, database, 'usage_requests', requestTypes, batch.requests))
+  if (added.size === 0) return
+  const requests = batch.requests.filter((row) => added.has(row.id))
   const attempts = requests.flatMap((row) => attemptColumns(batch.rows.get(row.id) as UsageRow))
-  if (attempts.length > 0)
-    await sql`insert into usage_attempts (${names(attemptTypes)})
-      select ${names(attemptTypes)} from ${recordset(kind, attemptTypes, attempts)} where true`.execute(
-      database,
-    )
+  await insertRows(kind, database, 'usage_attempts', attemptTypes, attempts)
   await addToDays(kind, database, sumByDay(requests))
 }
 

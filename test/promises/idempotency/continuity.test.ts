@@ -101,7 +101,7 @@ test('a conversation goes on at another replica over one Redis, and after both w
 
 test('a Redis that is away takes the state, but no call', async () => {
   const redis: OwnRedis = await ownRedis()
-  const replicas = await openReplicas({ count: 2, redisUrl: redis.url })
+  const replicas = await openReplicas({ count: 2, redisUrl: redis.url, commandTimeoutMs: 100 })
   try {
     const [one, other] = replicas.gateways as [GatewayProcess, GatewayProcess]
     const history = await firstTurn(one, 'away')

@@ -22,6 +22,8 @@ export interface ReplicasOptions {
   mode?: 'open' | 'keys'
   dataDirectory?: string
   env?: Record<string, string>
+  /** Long by default: tests share their machine, and only some ask what becomes of a Redis that is slow. */
+  commandTimeoutMs?: number
 }
 
 let serial = 0
@@ -31,7 +33,9 @@ export async function openReplicas(options: ReplicasOptions = {}): Promise<Repli
   const models = upstreams.map(({ dialect, provider, model }) => modelToml(dialect, { provider, model }))
   // Tests that share a server keep apart by their names.
   const redis =
-    options.redisUrl === undefined ? '' : `[redis]\nprefix = "idem-${process.pid}-${(serial += 1)}:"\n`
+    options.redisUrl === undefined
+      ? ''
+      : `[redis]\nprefix = "idem-${process.pid}-${(serial += 1)}:"\ncommand_timeout_ms = ${options.commandTimeoutMs ?? 3_000}\n`
   const text = `[auth]\nmode = "${options.mode ?? 'open'}"\n${redis}${models.join('')}${options.toml ?? ''}`
   const gateways: GatewayProcess[] = []
   const replicas: Replicas = {

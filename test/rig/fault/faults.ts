@@ -72,8 +72,8 @@ export const faults: Record<string, FaultMaker> = {
   'no-content': () => ({ reply: (reply) => ({ ...withBody(reply, new Uint8Array()), status: 204 }) }),
   informational: (informational = 1000) => ({ informational }),
   'no-usage': () => ({ play: (performance) => ({ ...performance, bill: undefined }) }),
-  gzip: () => compressed('gzip', (body) => Uint8Array.from(gzipSync(body))),
-  brotli: () => compressed('br', (body) => Uint8Array.from(brotliCompressSync(body))),
+  gzip: () => compressed('gzip', (body) => new Uint8Array(gzipSync(body))),
+  brotli: () => compressed('br', (body) => new Uint8Array(brotliCompressSync(body))),
   'gzip-bomb': (megabytes = 256) => compressed('gzip', () => gzipBomb(megabytes)),
   'brotli-bomb': (megabytes = 256) => compressed('br', () => brotliBomb(megabytes)),
   'nested-encodings': (depth = 50) => ({

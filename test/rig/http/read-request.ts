@@ -56,7 +56,7 @@ interface ReadBody {
 }
 
 function readLength(rest: Buffer, length: number): ReadBody | undefined {
-  return rest.length < length ? undefined : { body: Uint8Array.from(rest.subarray(0, length)), used: length }
+  return rest.length < length ? undefined : { body: new Uint8Array(rest.subarray(0, length)), used: length }
 }
 
 function readChunks(rest: Buffer): ReadBody | undefined {

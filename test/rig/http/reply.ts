@@ -28,7 +28,7 @@ export function bytesOf(text: string): Uint8Array {
 }
 
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(Buffer.concat(parts))
+  return new Uint8Array(Buffer.concat(parts))
 }
 
 function framingHeaders(reply: Reply, lengthError: number): string[] {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { forget, sweepFolder, sweepProcess } from './sweeper.ts'
@@ -76,7 +76,9 @@ export function startServer(command: readonly string[], cwd: string, user?: User
       resolve(code)
     })
   })
+  // A test is over when its own work is, not when the server is.
   child.unref()
+  for (const stream of [child.stdout, child.stderr]) (stream as Socket | null)?.unref()
   return { child, output: () => text, exited }
 }
 

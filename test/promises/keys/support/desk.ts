@@ -46,7 +46,7 @@ export async function openDesk({
   const snapshot = () => loaded.snapshot
   const redactor = new Redactor()
   const log = new Logger({ level: 'error', format: 'json', stdout: false }, redactor)
-  const accounts = openAccounts({ snapshot, dataDirectory: join(folder, 'data'), log })
+  const accounts = await openAccounts({ snapshot, dataDirectory: join(folder, 'data'), log })
   const { database } = accounts
   if (!database) throw new Error('there is a data directory')
   await accounts.start()

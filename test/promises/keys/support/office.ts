@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runKeysCommand } from '../../../../src/cli/keys.ts'
@@ -15,6 +15,8 @@ export interface OfficeOptions {
   /** A PostgreSQL; without one SQLite in the data directory of the only replica. */
   databaseUrl?: string
   redisUrl?: string
+  /** Of all names in Redis. */
+  prefix?: string
   /** Tables of TOML behind the usual ones. */
   toml?: string
   env?: Record<string, string>
@@ -25,6 +27,8 @@ export interface Office {
   upstream: Upstream
   gateways: GatewayProcess[]
   database: Database
+  /** Of all names in Redis. */
+  prefix: string
   /** Makes a key beside the running gateways. */
   issue(wishes?: Partial<KeyWishes>): Promise<IssuedKey>
   /** The command line, beside the running gateways: what it prints, read as JSON. */
@@ -40,8 +44,11 @@ export async function openOffice(options: OfficeOptions = {}): Promise<Office> {
   const dataDir = join(folder, 'data')
   const upstream = await startUpstream()
   const models = upstreams.map(({ dialect, provider, model }) => modelToml(dialect, { provider, model }))
-  const prefix = redisUrl === undefined ? '' : `[redis]\nprefix = "keys-${randomBytes(4).toString('hex')}:"\n`
-  const text = `[auth]\nmode = "keys"\n[rate_limiting]\ndefault_rpm = 1000000\n${prefix}${models.join('')}${toml}`
+  const { prefix = `keys-${randomBytes(4).toString('hex')}:` } = options
+  const shared = redisUrl === undefined ? '' : `[redis]\nprefix = "${prefix}"\n`
+  const text = `[auth]\nmode = "keys"\n[rate_limiting]\ndefault_rpm = 1000000\n${shared}${models.join('')}${toml}`
+  // Where the command line looks for it.
+  writeFileSync(join(folder, 'xjp.toml'), text)
   const stores = {
     ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
@@ -66,13 +73,14 @@ export async function openOffice(options: OfficeOptions = {}): Promise<Office> {
     upstream,
     gateways,
     database,
+    prefix,
     add,
     issue: (wishes = {}) =>
       issueKey(database.keys, { tenant: 'acme', ...wishes }, { random: randomBytes, now: Date.now }),
     async keys(...args) {
       let [stdout, stderr] = ['', '']
       const io = {
-        env: stores,
+        env: { ...upstream.environment, ...stores },
         cwd: folder,
         stdout: (more: string) => void (stdout += more),
         stderr: (more: string) => void (stderr += more),
