@@ -42,7 +42,7 @@ export interface AccountsParts {
 
 /** Changes of keys are asked for this often: in a file of one's own, and in a database that others use too. */
 const FILE_POLL_MILLISECONDS = 100
-const SERVER_POLL_MILLISECONDS = 1_000
+const SERVER_POLL_MILLISECONDS = 500
 
 /** Libraries of stores that nobody configured are not loaded: a laptop's gateway stays small. */
 export async function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): Promise<Accounts> {
@@ -101,7 +101,7 @@ export async function openAccounts({ snapshot, dataDirectory, log }: AccountsPar
     },
     async stop(milliseconds) {
       await Promise.all([accounting.stop(milliseconds), identifier.stop(), limits.close(), vault.close()])
-      idempotency.close()
+      await idempotency.close()
       await Promise.all([redis?.connection.close(), database?.close()])
     },
   }

@@ -67,6 +67,7 @@ export function createGateway(parts: {
     ...parts,
     identify: (request, exchange) => accounts.identifier.identify(request, exchange),
     begin: (call) => accounts.accounting.begin(call),
+    refused: (refusal) => accounts.accounting.refused(refusal),
     limitRequests: (call) => limitRequests(accounts.limits, call),
     stores: accounts.stores,
     clients: { 'chat-completions': asClient(chatCompletions), messages: asClient(messages) },

@@ -166,7 +166,7 @@ function rowTable(rows: readonly UsageRow[]): string {
   const lines = rows.map((row) => [
     new Date(row.startedAt).toISOString().slice(0, 19).replace('T', ' '),
     row.keyId ?? '-',
-    row.model,
+    row.model === '' ? '-' : row.model,
     row.provider ?? '-',
     row.status === 0 ? '-' : String(row.status),
     row.endReason,

@@ -1,5 +1,6 @@
-import type { Call, ClientDialect } from '../pipeline/call.ts'
-import { GatewayError } from '../protocol/model/error.ts'
+import { toGatewayError } from '../pipeline/answer-reader.ts'
+import type { Call, ClientDialect, Refusal } from '../pipeline/call.ts'
+import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
 import { checkHead, parseBody, type ReadBody, readBytes } from './body.ts'
@@ -14,7 +15,7 @@ const endpointNames: Readonly<Record<DialectName, string>> = {
   'generate-content': 'generate-content',
 }
 
-/** Reads, checks and decodes one client request. Throws errors that name the field. */
+/** Reads, checks and decodes one client request. Throws errors that name the field; they have their account too. */
 export async function acceptCall(
   gateway: Gateway,
   inbound: Inbound,
@@ -22,7 +23,41 @@ export async function acceptCall(
   decode = (client: ClientDialect, body: ReadBody): ChatRequest => client.client.decodeRequest(body.json),
 ): Promise<Call> {
   const startedAt = performance.now()
-  const { request, requestId, identity } = inbound
+  try {
+    const call = await decodedCall(gateway, inbound, dialect, decode, startedAt)
+    gateway.begin(call)
+    return call
+  } catch (thrown) {
+    gateway.refused(refusalOf(inbound, dialect, startedAt, toGatewayError(thrown)))
+    throw thrown
+  }
+}
+
+function refusalOf(
+  { request, requestId, identity }: Inbound,
+  dialect: DialectName,
+  startedAt: number,
+  error: GatewayError,
+): Refusal {
+  const left = request.signal.aborted
+  return {
+    requestId,
+    identity,
+    endpoint: endpointNames[dialect],
+    startedAt,
+    error,
+    status: left ? errorKinds.client_closed.status : error.status,
+    endedBy: left ? 'client' : 'gateway',
+  }
+}
+
+async function decodedCall(
+  gateway: Gateway,
+  { request, requestId, identity }: Inbound,
+  dialect: DialectName,
+  decode: (client: ClientDialect, body: ReadBody) => ChatRequest,
+  startedAt: number,
+): Promise<Call> {
   const snapshot = gateway.snapshot()
   const client = gateway.clients[dialect]
   if (!client) throw new GatewayError('internal', `No client side for ${dialect}`)
@@ -32,7 +67,7 @@ export async function acceptCall(
   checkHead(request.headers, snapshot.limits)
   const body = parseBody(await readBytes(request, snapshot.limits.maxBodyBytes))
   const decoded = decode(client, body)
-  const call: Call = {
+  return {
     id: requestId,
     client,
     body: body.bytes,
@@ -59,8 +94,6 @@ export async function acceptCall(
     replyHeaders: {},
     targets: [],
   }
-  gateway.begin(call)
-  return call
 }
 
 /** Made here, so that it holds no more than it needs for as long as the call lasts. */

@@ -41,6 +41,7 @@ export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<R
 /** The upstream's count, when there is one; whatever comes of it, the call is over then. */
 async function counting(gateway: Gateway, call: Call): Promise<number | undefined> {
   const { record } = call
+  record.endpoint = 'messages.count_tokens'
   try {
     checkScope(call.identity, call.request.model)
     await gateway.limitRequests(call)

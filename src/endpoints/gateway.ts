@@ -1,5 +1,5 @@
 import type { Snapshot } from '../config/snapshot.ts'
-import type { Call, ClientDialect, Handler, Identity } from '../pipeline/call.ts'
+import type { Call, ClientDialect, Handler, Identity, Refusal } from '../pipeline/call.ts'
 import type { Outside } from '../pipeline/exchange.ts'
 import type { Exchange } from '../platform/serve.ts'
 import type { StreamWriter } from '../platform/stream.ts'
@@ -19,6 +19,8 @@ export interface Gateway {
   identify(request: Request, exchange: Exchange): MaybePromise<Identity>
   /** What has to happen for every call as soon as it is known: it gets its account. Throws 503 when it cannot. */
   begin(call: Call): void
+  /** A request that never became a call has its account too. Never throws. */
+  refused(refusal: Refusal): void
   /** Admits a call that makes no answer under its limits of requests; throws 429 or 503. */
   limitRequests(call: Call): MaybePromise<void>
   /** How the stores stand; for `/readyz`. */

@@ -33,6 +33,7 @@ function logCall(gateway: Gateway, call: Call): void {
     cached_tokens: usage?.cacheReadTokens,
     usage_estimated: usage?.estimated,
     bytes_sent: record.bytesSent,
+    replay: record.replay,
     dropped:
       record.dropped.length > 0 ? record.dropped.map((loss) => `${loss.path}: ${loss.why}`) : undefined,
     error_type: error?.kind,

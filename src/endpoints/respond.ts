@@ -89,8 +89,9 @@ export function pendingStream(
       try {
         const settled = await reply
         if (isStream(settled.body)) {
+          // The one who left had it ended there, or read on.
+          if (left) return undefined
           body = settled.body
-          if (left) body.cancel()
           return body.next()
         }
         over = true

@@ -9,7 +9,7 @@ export const TOKEN_SETTING = 'administrator_token_sha256'
 const PREFIX = 'XJP_ADMIN_'
 const RANDOM_BYTES = 32
 const SHORTEST = 24
-const FEWEST_DIFFERENT = 10
+const FEWEST_DIFFERENT = 8
 /** Shannon's measure over the characters; 24 random ones of base64url have about 100. */
 const LEAST_BITS = 72
 

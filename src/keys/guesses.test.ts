@@ -26,14 +26,6 @@ test('all addresses together have a budget too', () => {
   expect(answered).toHaveLength(50)
 })
 
-test('what was no guess is given back', () => {
-  const { guesses: one } = guesses({ address: { burst: 1, perMinute: 1 } })
-  for (let tries = 0; tries < 100; tries++) {
-    expect(one.take('a')).toBeUndefined()
-    one.giveBack('a')
-  }
-})
-
 test('never more than the burst and what time gave, however the clock jumps', () => {
   const limits = { address: { burst: 5, perMinute: 30 }, overall: { burst: 12, perMinute: 60 } }
   fc.assert(

@@ -62,13 +62,6 @@ export class Guesses {
     return undefined
   }
 
-  /** It was no guess after all. */
-  giveBack(address: string): void {
-    const bucket = this.#addresses.get(network(address))
-    if (bucket) bucket.left = Math.min(this.#limits.address.burst, bucket.left + 1)
-    this.#overall.left = Math.min(this.#limits.overall.burst, this.#overall.left + 1)
-  }
-
   #bucket(name: string, now: number): Bucket {
     const bucket = this.#addresses.get(name) ?? { left: this.#limits.address.burst, at: now }
     this.#addresses.delete(name)

@@ -8,6 +8,7 @@ import { hashOf, isKey } from './key-format.ts'
 import { KeyMirror, type MirrorLog } from './key-mirror.ts'
 import type { Caller } from './key-table.ts'
 import { LastUsed } from './last-used.ts'
+import { RefusalCounts, type RefusalKind } from './refusal-counts.ts'
 import { refusals } from './refusals.ts'
 import { UnknownHashes } from './unknown-hashes.ts'
 
@@ -54,6 +55,8 @@ export interface IdentifierState {
   following: boolean
   /** Known keys can be let in: the store has answered once, or its keys were kept from before. */
   ready: boolean
+  /** Callers who were not let in since the start. */
+  refused: Readonly<Record<RefusalKind, number>>
 }
 
 const open: Caller = Object.freeze({ tenant: 'open' })
@@ -73,7 +76,7 @@ const withoutStore: Identifier = {
   start: () => Promise.resolve(),
   stop: () => Promise.resolve(),
   refresh: () => Promise.resolve(),
-  state: () => ({ keys: 0, following: true, ready: true }),
+  state: () => ({ keys: 0, following: true, ready: true, refused: new RefusalCounts().all() }),
 }
 
 class StoredIdentifier implements Identifier {
@@ -82,8 +85,7 @@ class StoredIdentifier implements Identifier {
   readonly #guesses: Guesses
   readonly #unknown: UnknownHashes
   readonly #lastUsed: LastUsed
-  /** Look-ups on their way, by hash: a crowd with the same new key asks the store once. */
-  readonly #lookups = new Map<string, Promise<void>>()
+  readonly #refused = new RefusalCounts()
   #current: Promise<void> = Promise.resolve()
   #timer: ReturnType<typeof setTimeout> | undefined
   #stopped = false
@@ -117,11 +119,10 @@ class StoredIdentifier implements Identifier {
       const hash = hashOf(credential)
       const caller = this.#admitted(hash)
       if (caller !== undefined) return caller
-      return this.#lookUp(hash, headers, exchange)
+      return this.#askStore(hash, headers, exchange)
     }
-    if (!this.#asksForKeys(headers)) return open
-    if (credential === undefined) throw refusals.missing()
-    throw this.#refusedGuess(exchange)
+    if (credential === undefined && this.#asksForKeys(headers)) throw this.#refusal('missing')
+    return this.#stranger(headers, exchange)
   }
 
   /** The caller with a known key; undefined when it is not known. */
@@ -130,8 +131,8 @@ class StoredIdentifier implements Identifier {
     const caller = this.#mirror.find(hash, now)
     if (caller === undefined) return undefined
     const { id, enabled, expiresAt } = caller.key
-    if (!enabled) throw refusals.disabled()
-    if (expiresAt !== undefined && expiresAt <= now) throw refusals.expired()
+    if (!enabled) throw this.#refusal('disabled')
+    if (expiresAt !== undefined && expiresAt <= now) throw this.#refusal('expired')
     this.#lastUsed.note(id, now)
     return caller
   }
@@ -145,67 +146,32 @@ class StoredIdentifier implements Identifier {
   }
 
   /** A key that can be one but is not in memory: made a moment ago, or invented. */
-  #lookUp(hash: string, headers: Headers, exchange: Pick<Exchange, 'clientAddress'>): MaybePromise<Caller> {
-    const asks = this.#asksForKeys(headers)
-    if (this.#unknown.has(hash)) {
-      if (!asks) return open
-      throw this.#refusedGuess(exchange)
-    }
-    if (!this.#mirror.following) {
-      if (!asks) return open
-      throw refusals.storeDown()
-    }
-    // The budget is asked before the store: who guesses shall not make it work. Who brings a key that is being looked
-    // up already guesses nothing new.
-    let lookup = this.#lookups.get(hash)
-    if (lookup === undefined) {
-      const address = exchange.clientAddress()
-      const wait = this.#guesses.take(address)
-      if (wait !== undefined) {
-        if (!asks) return open
-        throw refusals.guessing(wait)
-      }
-      lookup = this.#startLookUp(hash, address)
-    }
-    return lookup.then(
-      () => {
-        const caller = this.#admitted(hash)
-        if (caller !== undefined) return caller
-        if (!asks) return open
-        throw refusals.unknown()
-      },
-      (thrown: unknown) => {
-        if (!asks) return open
-        throw refusals.storeDown(thrown)
-      },
-    )
+  #askStore(hash: string, headers: Headers, exchange: Pick<Exchange, 'clientAddress'>): MaybePromise<Caller> {
+    if (this.#unknown.has(hash)) return this.#stranger(headers, exchange)
+    if (!this.#mirror.following) return this.#stranger(headers, exchange, refusals.storeDown())
+    return this.#mirror.followSoon().then(() => {
+      const caller = this.#admitted(hash)
+      if (caller !== undefined) return caller
+      if (!this.#mirror.following) return this.#stranger(headers, exchange, refusals.storeDown())
+      this.#unknown.add(hash)
+      return this.#stranger(headers, exchange)
+    })
   }
 
-  async #startLookUp(hash: string, address: string): Promise<void> {
-    const lookup = this.#ask(hash, address)
-    this.#lookups.set(hash, lookup)
-    try {
-      await lookup
-    } finally {
-      this.#lookups.delete(hash)
-    }
-  }
-
-  /** A key that is found, and a store that is away, give the guess back. */
-  async #ask(hash: string, address: string): Promise<void> {
-    try {
-      await this.#mirror.lookUp(hash)
-    } catch (thrown) {
-      this.#guesses.giveBack(address)
-      throw thrown
-    }
-    if (this.#mirror.find(hash, this.#parts.now()) === undefined) this.#unknown.add(hash)
-    else this.#guesses.giveBack(address)
+  /** Somebody without a key of ours: nobody in particular where none is asked for, else refused. */
+  #stranger(headers: Headers, exchange: Pick<Exchange, 'clientAddress'>, trouble?: Error): Caller {
+    if (!this.#asksForKeys(headers)) return open
+    throw trouble ?? this.#refusedGuess(exchange)
   }
 
   #refusedGuess(exchange: Pick<Exchange, 'clientAddress'>): Error {
     const wait = this.#guesses.take(exchange.clientAddress())
-    return wait === undefined ? refusals.unknown() : refusals.guessing(wait)
+    return wait === undefined ? this.#refusal('unknown') : this.#refusal('guessing', wait)
+  }
+
+  #refusal(kind: RefusalKind, retryAfterSeconds = 0): Error {
+    this.#refused.count(kind)
+    return refusals[kind](retryAfterSeconds)
   }
 
   async start(): Promise<void> {
@@ -220,6 +186,7 @@ class StoredIdentifier implements Identifier {
     await this.#mirror.follow()
     await this.#lastUsed.writeWhenDue(this.#mirror.following)
     await this.#mirror.keepWhenDue()
+    this.#refused.tellWhenDue(this.#parts.now(), this.#parts.log)
     if (this.#stopped) return
     this.#timer = setTimeout(() => {
       this.#current = this.#round()
@@ -240,7 +207,12 @@ class StoredIdentifier implements Identifier {
   }
 
   state(): IdentifierState {
-    return { keys: this.#mirror.size, following: this.#mirror.following, ready: this.#mirror.known }
+    return {
+      keys: this.#mirror.size,
+      following: this.#mirror.following,
+      ready: this.#mirror.known,
+      refused: this.#refused.all(),
+    }
   }
 }
 

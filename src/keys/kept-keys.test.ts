@@ -101,7 +101,7 @@ test('promise F1: a restart with the database down lets known keys in, and the d
   const second = bench({ kept: kept() })
   second.store.isDown = true
   await second.identifier.start()
-  expect(second.identifier.state()).toEqual({ keys: 2, following: false, ready: true })
+  expect(second.identifier.state()).toMatchObject({ keys: 2, following: false, ready: true })
   expect((await second.callWith(one.key)).tenant).toBe('acme')
   // Stopping while the database is down must not make anything look newer than it is.
   await second.identifier.stop()

@@ -16,6 +16,8 @@ interface MirrorParts {
 }
 
 const PAGE = 1_000
+/** Unknown keys make the store be asked this often at most. */
+const GAP_MILLISECONDS = 10
 /** So often it is asked whether the store is still the one it was: a backup put back begins at an earlier revision. */
 const IDENTITY_CHECK_MILLISECONDS = 60_000
 
@@ -33,6 +35,8 @@ export class KeyMirror {
   #following = false
   #running: Promise<void> | undefined
   #again = false
+  #soon: Promise<void> | undefined
+  #beganAt = Number.NEGATIVE_INFINITY
   #checkedAt = Number.NEGATIVE_INFINITY
   #isDirty = false
 
@@ -86,15 +90,32 @@ export class KeyMirror {
       this.#again = true
       return this.#running
     }
-    this.#running = this.#followUntilQuiet().finally(() => {
-      this.#running = undefined
-    })
+    this.#running = this.#followUntilQuiet()
     return this.#running
+  }
+
+  /**
+   * Learns what changed up to now, for who brings a key that is not known: one question to the store for all of them,
+   * and not many a second, so that inventing keys costs the store nothing.
+   */
+  followSoon(): Promise<void> {
+    this.#soon ??= this.#waitAndFollow()
+    return this.#soon
+  }
+
+  async #waitAndFollow(): Promise<void> {
+    const wait = this.#beganAt + GAP_MILLISECONDS - performance.now()
+    // Also without a wait it goes on only when `soon` is set.
+    await (wait > 0 ? new Promise((wake) => setTimeout(wake, wait)) : undefined)
+    // Who comes from now on may bring a key that was made after this question.
+    this.#soon = undefined
+    await this.follow()
   }
 
   async #followUntilQuiet(): Promise<void> {
     do {
       this.#again = false
+      this.#beganAt = performance.now()
       try {
         if (!(await this.#isSameStore())) this.#complete = false
         if (this.#complete) await this.#learnChanges(this.#table)
@@ -105,6 +126,8 @@ export class KeyMirror {
       }
       this.#settled = true
     } while (this.#again && this.#following)
+    // In the same step as the last look at `again`: who comes between the two would wait for nothing.
+    this.#running = undefined
   }
 
   async #isSameStore(): Promise<boolean> {
@@ -131,20 +154,6 @@ export class KeyMirror {
       table.learn(records)
       if (records.length > 0) this.#isDirty = true
       if (records.length < PAGE) return
-    }
-  }
-
-  /** Asks the store for one key that is not known. Rejects with `StoreUnavailable` when it cannot be asked. */
-  async lookUp(hash: string): Promise<void> {
-    try {
-      // Twice at most: an answer that was overtaken by a change is asked for again.
-      for (let tries = 0; tries < 2; tries++) {
-        const record = await this.#parts.store.findByHash(hash)
-        if (record === undefined || this.#table.learnOne(record)) return
-      }
-    } catch (thrown) {
-      this.#failed(thrown)
-      throw thrown
     }
   }
 

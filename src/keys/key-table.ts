@@ -41,16 +41,6 @@ export class KeyTable {
     }
   }
 
-  /**
-   * One key, looked up by itself. False when it is older than what the table knows already, so that it was changed or
-   * deleted while the store answered: then it must be looked up again, or a revoked key would come back.
-   */
-  learnOne(record: KeyRecord): boolean {
-    if (record.revision <= this.#revision) return this.#byId.get(record.id)?.key.revision === record.revision
-    this.#put(record)
-    return true
-  }
-
   /** The key with this hash, also by its earlier secret as long as that is good. */
   find(hash: string, now: number): (Caller & { key: KeyRecord }) | undefined {
     const found = this.#byHash.get(hash)

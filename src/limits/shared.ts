@@ -63,13 +63,23 @@ export class SharedLimits implements Limits {
     const kept = without(planned, ...lifted)
     this.#replicas = redis.replicas
     const claims = kept.claims.map((claim) => shareOf(claim, redis.replicas))
-    return this.#own.admit({ rules: kept.rules, claims }, redis)
+    const verdict = this.#own.admit({ rules: kept.rules, claims }, redis)
+    return verdict instanceof Promise ? verdict.then(withWait) : withWait(verdict)
   }
 
   close(): Promise<void> {
     return this.#shared.close()
   }
 }
+
+/** What never fits into a share may fit when Redis is there again. */
+function withWait(verdict: Verdict): Verdict {
+  const { decision, rules } = verdict
+  if (decision.admitted || decision.retryMs !== undefined) return verdict
+  return { rules, decision: { ...decision, retryMs: RETRY_MILLISECONDS } }
+}
+
+const RETRY_MILLISECONDS = 1_000
 
 const categories: readonly LossCategory[] = ['requests', 'tokens', 'budgets']
 

@@ -42,7 +42,7 @@ interface Scene {
   tapped: string[]
 }
 
-function scene(source: ScriptedSource, renderer: Renderer = typing()): Scene {
+function scene(source: ScriptedSource, renderer: Renderer = typing(), readsOn = false): Scene {
   const tapped: string[] = []
   const record: Partial<CallRecord> = { attempts: [] }
   const decoder = eventDecoder(
@@ -52,6 +52,7 @@ function scene(source: ScriptedSource, renderer: Renderer = typing()): Scene {
   const call = {
     id: 'call',
     startedAt: performance.now(),
+    readsOn,
     record,
     taps: [(events: readonly AnswerEvent[]) => void tapped.push(events.map((event) => event.type).join(' '))],
     client: {
@@ -341,5 +342,62 @@ describe('leaving', () => {
     await stream.next()
     stream.cancel()
     expect(record.endedBy).toBe('complete')
+  })
+})
+
+describe('reading on for a client that left', () => {
+  const reading = (...steps: ConstructorParameters<typeof ScriptedSource>): Scene =>
+    scene(new ScriptedSource(...steps), typing(), true)
+  const big = 'x'.repeat(9 * 1024 * 1024)
+
+  test('the taps hear the rest, nobody is shown it, and the upstream is not broken off', async () => {
+    const { stream, source, tapped, record } = reading(
+      eventFrame(start, delta('a')),
+      eventFrame(delta('b')),
+      eventFrame(usage),
+      eventFrame(end),
+    )
+    await stream.open()
+    await stream.cancel()
+    expect(tapped).toEqual(['answer-start block-delta', 'block-delta', 'usage', 'answer-end'])
+    expect([await stream.next(), source.cancelled, record.endedBy]).toEqual([undefined, 0, 'client'])
+  })
+
+  test('a read that is under way is the first of them', async () => {
+    const { stream, tapped } = reading(
+      eventFrame(start, delta('a')),
+      eventFrame(delta('b')),
+      eventFrame(usage, end),
+    )
+    await stream.open()
+    await stream.next()
+    const underWay = stream.next()
+    await stream.cancel()
+    expect([await underWay, tapped.length]).toEqual([undefined, 3])
+  })
+
+  test('a failure of the upstream ends it', async () => {
+    const { stream, record } = reading(eventFrame(start, delta('a')), broken)
+    await stream.open()
+    await stream.cancel()
+    expect([await stream.next(), record.endedBy]).toEqual([undefined, 'client'])
+  })
+
+  test('a second word ends it at once', async () => {
+    const { stream, source } = reading(eventFrame(start, delta('a')), 'stall')
+    await stream.open()
+    const rest = stream.cancel()
+    void stream.cancel()
+    await rest
+    expect(source.cancelled).toBe(1)
+  })
+
+  test('an endless answer is not read for ever', async () => {
+    const frames = Array.from({ length: 20 }, () => eventFrame(delta(big)))
+    const { stream, source } = reading(eventFrame(start, delta('a')), ...frames)
+    await stream.open()
+    await stream.cancel()
+    expect(source.reads).toBeLessThan(6)
+    expect(source.cancelled).toBe(1)
   })
 })

@@ -26,6 +26,20 @@ export interface Identity {
   readonly key?: KeyRecord
 }
 
+/** A request that was refused before it was a call: its body was too large, no JSON, or asked for what cannot be. */
+export interface Refusal {
+  readonly requestId: string
+  readonly identity: Identity
+  /** As in `CallRecord`. */
+  readonly endpoint: string
+  /** On the clock that never jumps. */
+  readonly startedAt: number
+  readonly error: GatewayError
+  /** What the client saw; 499 when it left. */
+  readonly status: number
+  readonly endedBy: 'client' | 'gateway'
+}
+
 /** Everything known about a call, filled in as it happens; logs, metrics and usage are made from it after the end. */
 export interface CallRecord {
   /** Public route: `chat.completions`, `messages`, `messages.count_tokens`. */

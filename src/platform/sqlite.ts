@@ -37,8 +37,8 @@ export function openSqlite(path: string, busyMs: number): SqliteConnection {
     createPrivately(path)
     const database = new Database(path, { readwrite: true, create: true, strict: true })
     try {
-      for (const pragma of pragmas) database.run(pragma)
       database.run(`PRAGMA busy_timeout = ${Math.trunc(busyMs)}`)
+      for (const pragma of pragmas) database.run(pragma)
     } catch (thrown) {
       database.close()
       throw thrown
@@ -50,13 +50,7 @@ export function openSqlite(path: string, busyMs: number): SqliteConnection {
   })
 }
 
-/** Changing the journal needs the lock for a moment, so the time-out stands before it and is shortened behind it. */
-const pragmas = [
-  'PRAGMA busy_timeout = 2000',
-  'PRAGMA journal_mode = WAL',
-  'PRAGMA synchronous = NORMAL',
-  'PRAGMA foreign_keys = ON',
-]
+const pragmas = ['PRAGMA journal_mode = WAL', 'PRAGMA synchronous = NORMAL', 'PRAGMA foreign_keys = ON']
 
 function createPrivately(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

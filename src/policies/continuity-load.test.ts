@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import type { ModelEntry, Snapshot } from '../config/snapshot.ts'
-import type { Call, Reply } from '../pipeline/call.ts'
+import { type Call, isStream, type Reply } from '../pipeline/call.ts'
 import { chatCompletions } from '../protocol/dialects/chat-completions/dialect.ts'
 import { messages } from '../protocol/dialects/messages/dialect.ts'
 import type { Block } from '../protocol/model/block.ts'
+import { expand } from '../protocol/model/expand.ts'
 import { MemoryVault, type Vault } from '../store/vault.ts'
 import { continuity } from './continuity.ts'
 import { callWith, requestWith } from './testing.ts'
@@ -30,7 +31,7 @@ class Remote implements Vault {
     return this.memory.get(tenant, key)
   }
 
-  put(tenant: string, key: string, blocks: readonly Block[]): void {
+  put(tenant: string, key: string, blocks: readonly Block[]): Promise<void> | void {
     this.memory.put(tenant, key, blocks)
   }
 
@@ -113,5 +114,60 @@ describe('the second place', () => {
     call.request = { ...call.request, model: 'nobody' }
     expect((await through(vault, call)).atOnce).toBe(true)
     expect(vault.asked).toEqual([])
+  })
+})
+
+describe('a vault that others read', () => {
+  class Shared extends Remote {
+    readonly isShared = true
+    readonly written = Promise.withResolvers<void>()
+
+    override put(): Promise<void> {
+      return this.written.promise
+    }
+  }
+
+  const answer = expand({ candidates: [{ blocks: kept, finish: { reason: 'tool-calls' } }] })
+
+  test('has the turn before its client hears the end of a whole answer', async () => {
+    const vault = new Shared()
+    let isOver = false
+    const reply = continuity(vault)(async (call) => {
+      for (const tap of call.taps) tap(answer)
+      return done
+    })(callBy(chatCompletions, 'anthropic', [])).then((given) => {
+      isOver = true
+      return given
+    })
+    await Bun.sleep(5)
+    expect(isOver).toBe(false)
+    vault.written.resolve()
+    expect(await reply).toBe(done)
+  })
+
+  test('has it before the last piece of a stream, and holds no other', async () => {
+    const vault = new Shared()
+    let cancels = 0
+    const reply = await continuity(vault)(async (call) => {
+      const pieces = ['first', 'last']
+      const body = {
+        async next() {
+          const piece = pieces.shift()
+          if (piece === 'last') for (const tap of call.taps) tap(answer)
+          return piece
+        },
+        cancel: () => void (cancels += 1),
+      }
+      return { status: 200, headers: {}, body }
+    })(callBy(chatCompletions, 'anthropic', []))
+    if (!isStream(reply.body)) throw new Error('no stream')
+    expect(await reply.body.next()).toBe('first')
+    const last = reply.body.next()
+    expect(await Promise.race([last, Bun.sleep(5).then(() => 'held')])).toBe('held')
+    vault.written.resolve()
+    expect(await last).toBe('last')
+    expect(await reply.body.next()).toBeUndefined()
+    void reply.body.cancel()
+    expect(cancels).toBe(1)
   })
 })

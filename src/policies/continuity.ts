@@ -1,4 +1,4 @@
-import type { Call, Policy, Reply } from '../pipeline/call.ts'
+import { type Call, isStream, type Policy, type Reply, type StreamBody } from '../pipeline/call.ts'
 import { wantsState } from '../pipeline/request-body.ts'
 import type { Block } from '../protocol/model/block.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
@@ -22,8 +22,9 @@ export const continuity =
     const turns = turnsWithoutState(call.request.messages)
     const proceed = (): Promise<Reply> => {
       call.restored = restore(call, turns, vault)
-      call.taps.push(remember(call, vault))
-      return next(call)
+      const writes: Promise<void>[] = []
+      call.taps.push(remember(call, vault, writes))
+      return vault.isShared ? next(call).then((reply) => behind(writes, reply)) : next(call)
     }
     const loading = load(call, turns, vault)
     return loading ? loading.then(proceed) : proceed()
@@ -158,7 +159,11 @@ function visibleText(blocks: readonly Block[]): TextMark {
 }
 
 /** A tap that reads the answer, and keeps its turn when that has state and is complete. */
-function remember(call: Call, vault: Vault): (events: readonly AnswerEvent[]) => void {
+function remember(
+  call: Call,
+  vault: Vault,
+  writes: Promise<void>[],
+): (events: readonly AnswerEvent[]) => void {
   const turn = new Turn()
   const before = call.request.messages.at(-1)
   return (events) => {
@@ -168,9 +173,25 @@ function remember(call: Call, vault: Vault): (events: readonly AnswerEvent[]) =>
     for (const { blocks, text } of turn.candidates) {
       const key = keyOf(blocks, text, before)
       if (key !== undefined && blocks.some((block) => isThinking(block) || hasOpaque(block)))
-        vault.put(call.tenant, key, blocks.flatMap(skeleton))
+        note(writes, vault.put(call.tenant, key, blocks.flatMap(skeleton)))
     }
   }
+}
+
+function note(writes: Promise<void>[], write: Promise<void> | void): void {
+  if (write) writes.push(write)
+}
+
+/** The end of an answer goes out when its turn can be found by whoever is sent it back, which may be another replica. */
+function behind(writes: readonly Promise<void>[], reply: Reply): Reply | Promise<Reply> {
+  const { body } = reply
+  if (!isStream(body)) return writes.length === 0 ? reply : Promise.all(writes).then(() => reply)
+  const held: StreamBody = {
+    next: () =>
+      body.next().then((chunk) => (writes.length === 0 ? chunk : Promise.all(writes).then(() => chunk))),
+    cancel: () => body.cancel(),
+  }
+  return { ...reply, body: held }
 }
 
 /** Thinking as it is, of visible blocks only what the client lacks: their order and their signatures. */

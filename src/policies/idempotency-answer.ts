@@ -12,7 +12,7 @@ interface Head {
   tooLarge?: true
 }
 
-export const REPLAYED_HEADER = 'idempotency-replayed'
+const REPLAYED_HEADER = 'idempotency-replayed'
 const NEWLINE = 0x0a
 /** A replayed stream goes out in pieces, as any stream does. */
 const PIECE_BYTES = 16 * 1024
@@ -88,8 +88,8 @@ export function judgement(thrown: unknown, call: Call): Uint8Array | undefined {
 export interface Ending {
   /** The whole answer is there; resolves when it is kept, and never rejects. */
   complete(answer: Uint8Array): Promise<void> | void
-  /** It broke off or the client left: nothing is kept. */
-  release(): void
+  /** It broke off or the client left: nothing is kept. Resolves when the key is free. */
+  release(): Promise<void> | void
 }
 
 /** The reply, kept on its way to the client. A stream is read along, up to `maximumBytes`. */
@@ -147,7 +147,7 @@ class RecordedStream implements StreamBody {
     const rest = this.#inner.cancel()
     this.#over = true
     this.#pieces = undefined
-    this.#ending.release()
+    void this.#ending.release()
     return rest
   }
 
@@ -166,7 +166,7 @@ class RecordedStream implements StreamBody {
     else this.#pieces.push(piece)
   }
 
-  /** The client hears the end only when the answer is kept, so that whoever asks again at once gets it. */
+  /** The client hears the end only when that is kept, or the key is free: whoever asks again at once finds it so. */
   async #end(): Promise<void> {
     if (this.#over) return
     this.#over = true

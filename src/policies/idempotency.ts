@@ -55,15 +55,14 @@ export const idempotency =
         },
         release() {
           stop()
-          void quietly(() => state.release(scope, token))
+          return quietly(() => state.release(scope, token))
         },
       }
       try {
         return await recorded(call, await next(call), maxAnswerBytes, ending)
       } catch (thrown) {
         const answer = call.signal.aborted ? undefined : judgement(thrown, call)
-        if (answer) await ending.complete(answer)
-        else ending.release()
+        await (answer ? ending.complete(answer) : ending.release())
         throw thrown
       }
     }

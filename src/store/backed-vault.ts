@@ -8,8 +8,10 @@ import type { MemoryVault, Vault } from './vault.ts'
 export interface VaultBacking {
   /** The values in the order of the names; undefined where there is none. Rejects when it cannot be asked. */
   read(names: readonly string[]): MaybePromise<readonly (Uint8Array | undefined)[]>
-  /** In the background; what cannot be written is lost. */
-  write(name: string, value: Uint8Array): void
+  /** In the background; what cannot be written is lost. The promise resolves when it is there, or lost. */
+  write(name: string, value: Uint8Array): Promise<void> | void
+  /** Other processes read what is written here. */
+  readonly isShared: boolean
   /** Writes what is still waiting, and ends. */
   close(): Promise<void>
 }
@@ -42,12 +44,16 @@ export class BackedVault implements Vault {
     return this.#memory.get(tenant, key)
   }
 
-  put(tenant: string, key: string, blocks: readonly Block[]): void {
+  get isShared(): boolean {
+    return this.#backing.isShared
+  }
+
+  put(tenant: string, key: string, blocks: readonly Block[]): Promise<void> | void {
     this.#memory.put(tenant, key, blocks)
     const secret = secretOf(tenant, key)
     const text = JSON.stringify(blocks)
     if (text.length > MAXIMUM_BYTES) return
-    this.#backing.write(blindName(secret), seal(secret, Buffer.from(text)))
+    return this.#backing.write(blindName(secret), seal(secret, Buffer.from(text)))
   }
 
   load(tenant: string, keys: readonly string[]): Promise<void> | undefined {

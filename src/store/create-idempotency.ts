@@ -12,17 +12,18 @@ const SHADOW_BYTES = 16 * 1024 * 1024
 /** Idempotency for this process: over Redis when there is one, else in memory. `close` when the process ends. */
 export function createIdempotency({ now, redis }: { now(): number; redis?: RedisConnection }): {
   state: IdempotencyState
-  close(): void
+  close(): Promise<void>
 } {
-  if (!redis) return { state: new MemoryIdempotency(now), close: () => {} }
+  if (!redis) return { state: new MemoryIdempotency(now), close: async () => {} }
   const deliveries = new Deliveries({ now })
   const shared = new RedisIdempotency(redis, deliveries, now)
   const own = new MemoryIdempotency(now, SHADOW_BYTES)
   const stop = recoverIdempotency({ redis, shared, own, deliveries, now })
   return {
     state: new ShadowedIdempotency(shared, own),
-    close() {
+    async close() {
       stop()
+      await shared.releaseAll()
       deliveries.close()
     },
   }

@@ -72,6 +72,7 @@ function opened(path: string): SqliteConnection {
 }
 
 class VaultFile implements VaultBacking {
+  readonly isShared = false
   readonly #connection: SqliteConnection
   readonly #options: VaultFileOptions
   readonly #waiting = new Map<string, Uint8Array>()

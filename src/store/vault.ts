@@ -7,7 +7,10 @@ import type { Block } from '../protocol/model/block.ts'
 export interface Vault {
   /** What this process has; answers at once. */
   get(tenant: string, key: string): readonly Block[] | undefined
-  put(tenant: string, key: string, blocks: readonly Block[]): void
+  /** The promise resolves when others can find it too, or cannot for now; it never rejects. */
+  put(tenant: string, key: string, blocks: readonly Block[]): Promise<void> | void
+  /** Others read what is put here: whoever hears of a turn may send it back to any of them. */
+  readonly isShared?: boolean
   /**
    * Fetches what this process lacks from where it outlives the process, so that `get` finds it. Undefined when nothing
    * has to be waited for. Never rejects, and takes no longer than one command may.

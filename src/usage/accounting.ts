@@ -1,5 +1,5 @@
 import type { Snapshot } from '../config/snapshot.ts'
-import type { Call } from '../pipeline/call.ts'
+import type { Call, Refusal } from '../pipeline/call.ts'
 import type { Target } from '../pipeline/target.ts'
 import { estimateTokens } from '../protocol/model/estimate.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
@@ -9,7 +9,8 @@ import { Entry } from './entry.ts'
 import { Ledger, type LedgerHealth } from './ledger.ts'
 import type { UsageLog } from './log.ts'
 import { formatDollars } from './money.ts'
-import { rowOf } from './row.ts'
+import { refusedRow, rowOf } from './row.ts'
+import { timedId } from './row-id.ts'
 import { type LastAttempt, settle } from './settle.ts'
 
 export interface AccountingOptions {
@@ -23,7 +24,7 @@ export interface AccountingOptions {
   /** A fresh id of letters and digits. */
   newId(): string
   log: UsageLog
-  /** Rows a batch into the store: few where the store works on the process's own time. Default 100. */
+  /** Rows a batch into the store. Default 500. */
   batchRows?: number
 }
 
@@ -34,6 +35,8 @@ export interface Accounting {
    * repeated. Throws 503 while the journal has no room.
    */
   begin(call: Call): void
+  /** For every request that never became a call: its row. Never throws. */
+  refused(refusal: Refusal): void
   /** For every attempt, before a byte goes to its target. Throws 503 when it cannot be written down. */
   attempt(call: Call, target: Target): void
   /** Begins to look after the journals of gateways that are gone, and after old rows. */
@@ -67,6 +70,13 @@ class Books implements Accounting {
   begin(call: Call): void {
     this.#ledger?.checkRoom()
     this.#entryOf(call)
+  }
+
+  refused(refusal: Refusal): void {
+    const ledger = this.#ledger
+    if (!ledger?.hasRoom) return
+    const now = this.#now()
+    ledger.settle(refusedRow(refusal, timedId(now, this.#newId()), now, performance.now()))
   }
 
   attempt(call: Call, target: Target): void {
@@ -119,7 +129,8 @@ class Books implements Accounting {
   #entryOf(call: Call): Entry {
     const known = this.#entries.get(call)
     if (known) return known
-    const entry = new Entry(this.#ledger ? this.#newId() : '', call, this.#now())
+    const now = this.#now()
+    const entry = new Entry(this.#ledger ? timedId(now, this.#newId()) : '', call, now)
     this.#entries.set(call, entry)
     call.ends.push(() => this.#end(entry))
     return entry

@@ -24,7 +24,7 @@ export interface LedgerOptions {
   /** A fresh id of letters and digits. */
   newId(): string
   log: UsageLog
-  /** Rows a batch into the store: few where the store works on the process's own time. Default 100. */
+  /** Rows a batch into the store. Default 500. */
   batchRows?: number
 }
 
@@ -61,7 +61,7 @@ export class Ledger {
   #recovery: Promise<void> | undefined
 
   constructor(options: LedgerOptions) {
-    const { dataDirectory, store, snapshot, now, newId, log, batchRows = 100 } = options
+    const { dataDirectory, store, snapshot, now, newId, log, batchRows = 500 } = options
     this.#options = options
     this.#name = newId()
     this.#root = join(dataDirectory, JOURNAL_FOLDER)
@@ -102,9 +102,14 @@ export class Ledger {
     return this.#journal.bytes + this.#abandoned
   }
 
-  /** Throws 503 while there is no room for what a new call will need. */
+  /** Whether there is room for what a new call will need. */
+  get hasRoom(): boolean {
+    return this.#bytes <= this.#options.snapshot().usage.journalMaxBytes
+  }
+
+  /** Throws 503 while there is none. */
   checkRoom(): void {
-    if (this.#bytes > this.#options.snapshot().usage.journalMaxBytes) throw refused('full')
+    if (!this.hasRoom) throw refused('full')
   }
 
   /** Written when this returns; throws 503 when the disk does not take it, and then the attempt must not be made. */
@@ -142,7 +147,7 @@ export class Ledger {
 
   #refusal(): 'full' | 'unwritable' | undefined {
     if (this.#journal.failure) return 'unwritable'
-    return this.#bytes > this.#options.snapshot().usage.journalMaxBytes ? 'full' : undefined
+    return this.hasRoom ? undefined : 'full'
   }
 
   #beat(): void {

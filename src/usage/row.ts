@@ -1,3 +1,4 @@
+import type { Refusal } from '../pipeline/call.ts'
 import { errorKinds } from '../protocol/model/error.ts'
 import type { AttemptRow, EndReason, UsageAmounts, UsageRow } from '../store/ports/usage.ts'
 import type { Entry, NotedAttempt } from './entry.ts'
@@ -70,6 +71,32 @@ export function rowOf(entry: Entry, settlement: Settlement, ended: number): Usag
   if (settlement.priceVersion !== undefined) row.priceVersion = settlement.priceVersion
   if (record.firstByteMs !== undefined) row.firstByteMilliseconds = rounded(record.firstByteMs)
   return row
+}
+
+/** The row of a request that was refused before its model was known. `now` in milliseconds since 1970. */
+export function refusedRow(refusal: Refusal, id: string, now: number, ended: number): UsageRow {
+  const { identity, requestId, endpoint, startedAt, error, status, endedBy } = refusal
+  const milliseconds = rounded(ended - startedAt)
+  return {
+    id,
+    requestId: storable(requestId),
+    tenant: identity.tenant,
+    ...(identity.key ? { keyId: identity.key.id } : {}),
+    endpoint,
+    model: '',
+    stream: false,
+    status,
+    errorType: error.kind,
+    endReason: endedBy,
+    usageSource: 'none',
+    ...nothing,
+    replay: false,
+    startedAt: now - milliseconds,
+    milliseconds,
+    bytesSent: 0,
+    tags: identity.key?.tags ?? {},
+    attempts: [],
+  }
 }
 
 /** Always known at the end; a call that nobody spoke for was ended by the gateway. */

@@ -17,7 +17,7 @@ export interface ShipperOptions {
 }
 
 /** Rows are gathered for this long; a report is never older. */
-const GATHER_MILLISECONDS = 100
+const GATHER_MILLISECONDS = 200
 /** More rows than this are not kept in memory while the store is down: they are read from the journal again. */
 const MAXIMUM_QUEUED = 10_000
 const FIRST_WAIT_MILLISECONDS = 100

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { Client } from 'pg'
 import { type Database, openDatabase } from '../../src/store/open.ts'
 import type { StoreHealth } from '../../src/store/ports/shared-state.ts'
+import { figure, size } from '../promises/support/figure.ts'
 import { type OwnPostgres, ownPostgres } from '../support/services/postgres.ts'
 import { freePort } from '../support/services/processes.ts'
 import { newKey, newUsageRow } from './databases.ts'
@@ -11,7 +12,6 @@ const TIMEOUT = 500
 /** What the machine may add to a time-out when others use it too. */
 const SLACK = 400
 const RECOVERY = 5_000
-const isLong = process.env['XJP_LONG'] === '1'
 
 const open = (url: string, poolSize = 3, onHealth?: (health: StoreHealth) => void): Database =>
   openDatabase({ url, poolSize, timeoutMs: TIMEOUT }, Date.now, onHealth)
@@ -105,7 +105,7 @@ describe('PostgreSQL that fails', () => {
   }
   for (const [name, { begin, end }] of Object.entries(outages))
     test(`${name}: everything fails in time and as trouble of the store; it comes back by itself`, async () => {
-      const rounds = isLong ? 50 : 3
+      const rounds = size(3, 50)
       let slowest = 0
       for (let round = 0; round < rounds; round += 1) {
         changes.length = 0
@@ -123,6 +123,7 @@ describe('PostgreSQL that fails', () => {
         // Told once, however many calls failed.
         expect(changes.map((health) => health.up)).toEqual([false, true])
       }
+      figure('F2', { store: 'postgres', how: name, n: rounds, longest_recovery_ms: Math.round(slowest) })
       expect(slowest).toBeLessThan(RECOVERY)
     })
 

@@ -8,7 +8,7 @@ import { until } from './support/recorded-redis.ts'
 /** A Redis that keeps nothing on a disk is ended and started again: what replicas know is told to it anew. */
 
 let server: OwnRedis
-const open: { redis: RedisConnection; close(): void; state: IdempotencyState }[] = []
+const open: { redis: RedisConnection; close(): Promise<void>; state: IdempotencyState }[] = []
 
 function replica() {
   const redis = new RedisConnection({
@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   for (const { redis, close } of open) {
-    close()
+    await close()
     await redis.close()
   }
   await server.close()
@@ -76,6 +76,15 @@ test('calls that run and answers that were given stay known everywhere', async (
     expect(await stateOf(other.state, running)).toBe('done')
   }
 }, 60_000)
+
+test('a process that ends leaves no key behind', async () => {
+  const [one, other] = [replica(), replica()]
+  await until(() => one.redis.isUp && other.redis.isUp)
+  await executing(one.state, 'ends')
+  expect(await stateOf(other.state, 'ends')).toBe('in-flight')
+  await one.close()
+  expect(await stateOf(other.state, 'ends')).toBe('execute')
+})
 
 test('a server that was only frozen has lost nothing, and nobody waits for it to settle', async () => {
   const { redis, state } = replica()

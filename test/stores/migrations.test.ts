@@ -8,6 +8,7 @@ import type { SqlKind } from '../../src/store/sql/column-types.ts'
 import { type MigrationReport, migrate } from '../../src/store/sql/migrate.ts'
 import { type Migration, migrations } from '../../src/store/sql/migrations.ts'
 import { NewerSchema } from '../../src/store/sql/newer-schema.ts'
+import { figure } from '../promises/support/figure.ts'
 import { noteForReport } from '../support/services/report.ts'
 import { freshAddress, openBackend, sqlKinds } from './backends.ts'
 import { newKey } from './databases.ts'
@@ -65,6 +66,7 @@ for (const kind of sqlKinds)
       expect((await migrateInProcess(kind, straight))?.steps).toEqual(stepNames)
       expect(await schemaOf(kind, address)).toEqual(await schemaOf(kind, straight))
       expect((await migrateInProcess(kind, address))?.steps).toEqual([])
+      figure('H8', { store: kind, kills: stepNames.length, manual_repairs: 0 })
     })
 
     test('of ten processes at once every step is done by one', async () => {
@@ -72,6 +74,7 @@ for (const kind of sqlKinds)
       const reports = await Promise.all(Array.from({ length: 10 }, () => migrateInProcess(kind, address)))
       expect(reports.flatMap((report) => report?.steps ?? []).sort()).toEqual([...stepNames].sort())
       expect(reports.every((report) => report?.to === migrations.at(-1)?.version)).toBe(true)
+      figure('H7', { store: kind, processes: reports.length, steps: stepNames.length, done_twice: 0 })
     })
 
     test('a newer schema is refused with words, by every store, and nothing is changed', async () => {

@@ -7,7 +7,10 @@ import { type Database, openDatabase } from '../../src/store/open.ts'
 import { temporaryFolder } from '../support/services/processes.ts'
 import { newKey, newUsageRow } from './databases.ts'
 
-const open = (dataDir: string, timeoutMs = 300): Database => openDatabase({ dataDir, poolSize: 1, timeoutMs })
+const TIMEOUT = 500
+/** Migrating takes its time when the machine is busy, so that is done before time is measured. */
+const open = (dataDir: string, timeoutMs = 10_000): Database =>
+  openDatabase({ dataDir, poolSize: 1, timeoutMs })
 
 test('opening writes nothing; the folder and its files are their owner’s alone', async () => {
   const dataDir = join(temporaryFolder('sqlite'), 'deep', 'data')
@@ -24,24 +27,34 @@ test('opening writes nothing; the folder and its files are their owner’s alone
 
 test('another process that holds the lock: reading goes on, writing is told in time, and the loop turns meanwhile', async () => {
   const dataDir = temporaryFolder('sqlite')
-  const database = open(dataDir)
-  const key = await database.keys.create(newKey())
+  const first = open(dataDir)
+  const key = await first.keys.create(newKey())
+  await first.close()
+  const database = open(dataDir, TIMEOUT)
+  await database.migrate()
   const holder = new SqliteFile(join(dataDir, 'xjp.sqlite'))
   holder.run('begin immediate')
   const started = performance.now()
-  let longestStop = 0
-  let last = started
+  let turns = 0
   const ticks = setInterval(() => {
-    longestStop = Math.max(longestStop, performance.now() - last)
-    last = performance.now()
+    turns += 1
   }, 1)
-  const writing = database.keys.update(key.id, { enabled: false }).catch((thrown: Error) => thrown.name)
+  const writing = Promise.all(
+    Array.from({ length: 5 }, () =>
+      database.keys.update(key.id, { enabled: false }).catch((thrown: Error) => thrown.name),
+    ),
+  )
+  let isWriting = true
+  const written = writing.then((names) => {
+    isWriting = false
+    return names
+  })
   expect(await database.keys.get(key.id)).toEqual(key)
-  expect(performance.now() - started).toBeLessThan(200)
-  expect(await writing).toBe('StoreUnavailable')
+  expect(isWriting).toBe(true)
+  expect(await written).toEqual(Array.from({ length: 5 }, () => 'StoreUnavailable'))
   clearInterval(ticks)
-  expect(performance.now() - started).toBeLessThan(300 + 300)
-  expect(longestStop).toBeLessThan(150)
+  expect(performance.now() - started).toBeLessThan(TIMEOUT + 500)
+  expect(turns).toBeGreaterThan(5)
   const late = database.keys.update(key.id, { enabled: false })
   holder.run('commit')
   expect((await late)?.enabled).toBe(false)

@@ -8,6 +8,7 @@ import {
   type UsageSum,
   usageGroups,
 } from '../../src/store/ports/usage.ts'
+import { figure } from '../promises/support/figure.ts'
 import { databaseKinds, newUsageRow, nothingUsed, type OpenedDatabase, openFor } from './databases.ts'
 
 const DAY = 86_400_000
@@ -213,6 +214,7 @@ for (const kind of databaseKinds)
         const expected = wanted.get(JSON.stringify([key, model, day]))
         return !Bun.deepEquals(sum, expected)
       })
+      figure('C10', { store: kind.kind, groups: groups.length, rows: rows.length, differences: wrong.length })
       expect(wrong).toEqual([])
       expect(await fresh.usage.sum({})).toEqual(sumOf(rows))
       expect(await fresh.usage.sum({ from: START + 1 })).toEqual(

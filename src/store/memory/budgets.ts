@@ -10,6 +10,8 @@ interface Budget {
 export class Budgets {
   readonly #budgets = new Map<string, Budget>()
   readonly #seeding = new Map<string, Promise<void>>()
+  /** Until when a look that failed is not repeated, so that a lost database is waited for once and not by every call. */
+  readonly #failed = new Map<string, { until: number; reason: unknown }>()
   readonly #seed: (claim: MoneyClaim) => Promise<bigint>
 
   constructor(seed: (claim: MoneyClaim) => Promise<bigint>) {
@@ -25,17 +27,26 @@ export class Budgets {
   }
 
   /** Finds out what was spent already; many who ask at once ask the store once. */
-  learn(claim: MoneyClaim): Promise<void> {
+  learn(claim: MoneyClaim, now: number): Promise<void> {
+    const failed = this.#failed.get(claim.name)
+    if (failed && now < failed.until) return Promise.reject(failed.reason)
     let learning = this.#seeding.get(claim.name)
     if (!learning) {
-      learning = this.#seed(claim)
-        .then((spent) => {
-          this.#budgets.set(claim.name, { spent, reserved: 0n, until: claim.until })
-        })
-        .finally(() => this.#seeding.delete(claim.name))
+      learning = this.#learn(claim, now).finally(() => this.#seeding.delete(claim.name))
       this.#seeding.set(claim.name, learning)
     }
     return learning
+  }
+
+  async #learn(claim: MoneyClaim, now: number): Promise<void> {
+    try {
+      const spent = await this.#seed(claim)
+      this.#failed.delete(claim.name)
+      this.#budgets.set(claim.name, { spent, reserved: 0n, until: claim.until })
+    } catch (reason) {
+      this.#failed.set(claim.name, { until: now + PAUSE_MILLISECONDS, reason })
+      throw reason
+    }
   }
 
   fits(claim: MoneyClaim): boolean {
@@ -76,10 +87,13 @@ export class Budgets {
   sweep(now: number): void {
     for (const [name, budget] of this.#budgets)
       if (budget.until + GRACE_MILLISECONDS < now) this.#budgets.delete(name)
+    // A bound for names that were never learnt.
+    this.#failed.clear()
   }
 }
 
 /** When another call's end is awaited nobody knows when that is: the usual pause of a client. */
 export const WAIT_FOR_OTHERS_MILLISECONDS = 1_000
+const PAUSE_MILLISECONDS = 1_000
 /** Calls that began in a period may end after it. */
 const GRACE_MILLISECONDS = 3_600_000

@@ -55,7 +55,7 @@ export class MemoryLimitState implements LimitState {
   }
 
   async #learnFirst(unknown: readonly MoneyClaim[], claims: readonly Claim[]): Promise<Decision> {
-    await Promise.all(unknown.map((claim) => this.#budgets.learn(claim)))
+    await Promise.all(unknown.map((claim) => this.#budgets.learn(claim, this.#parts.monotonic())))
     return this.#decide(claims)
   }
 

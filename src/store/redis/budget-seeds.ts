@@ -11,7 +11,11 @@ export interface SeedParts {
  * Looks that follow a seed. Rows of other replicas may still be on their way to the database when a budget is seeded from
  * it, so it is looked at again; a budget is only ever raised to what the rows say, never lowered.
  */
-const LOOK_AGAIN_MILLISECONDS = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000] as const
+const LOOK_AGAIN_MILLISECONDS = [1_000, 2_000, 5_000, 20_000] as const
+
+const PAUSE_MILLISECONDS = 1_000
+/** Periods that are over are forgotten whenever so many budgets have come. */
+const SWEEP_EVERY = 1_024
 
 interface Watched {
   claim: MoneyClaim
@@ -28,6 +32,8 @@ export class BudgetSeeds {
   readonly #stale = new Set<string>()
   /** All that were used in a period that is not over. */
   readonly #used = new Map<string, MoneyClaim>()
+  /** Until when a look that failed is not repeated, so that a lost database is waited for once and not by every call. */
+  readonly #failed = new Map<string, { until: number; reason: unknown }>()
   #closed = false
 
   constructor(parts: SeedParts) {
@@ -38,20 +44,31 @@ export class BudgetSeeds {
     return this.#stale.has(claim.name)
   }
 
-  use(claim: MoneyClaim): void {
-    if (!this.#used.has(claim.name)) this.#used.set(claim.name, claim)
+  use(claim: MoneyClaim, now: number): void {
+    if (this.#used.has(claim.name)) return
+    this.#used.set(claim.name, claim)
+    if (this.#used.size % SWEEP_EVERY > 0) return
+    for (const [name, { until }] of this.#used) if (until < now) this.#forget(name)
   }
 
   /** Redis was away: what was spent meanwhile is not counted there. */
   doubtAll(now: number): void {
     for (const [name, { until }] of this.#used) {
-      if (until < now) this.#used.delete(name)
+      if (until < now) this.#forget(name)
       else this.#stale.add(name)
     }
   }
 
+  #forget(name: string): void {
+    this.#used.delete(name)
+    this.#stale.delete(name)
+    this.#failed.delete(name)
+  }
+
   /** Seeds now; many who ask at once ask the database once. */
   seed(claim: MoneyClaim): Promise<void> {
+    const failed = this.#failed.get(claim.name)
+    if (failed && performance.now() < failed.until) return Promise.reject(failed.reason)
     let seeding = this.#seeding.get(claim.name)
     if (!seeding) {
       seeding = this.#seed(claim).finally(() => this.#seeding.delete(claim.name))
@@ -61,9 +78,21 @@ export class BudgetSeeds {
   }
 
   async #seed(claim: MoneyClaim): Promise<void> {
-    await this.#parts.plant(claim, await this.#parts.spent(claim.scope, claim.from))
+    const spent = await this.#spent(claim)
+    await this.#parts.plant(claim, spent)
     this.#stale.delete(claim.name)
     this.lookAgain(claim)
+  }
+
+  async #spent({ name, scope, from }: MoneyClaim): Promise<bigint> {
+    try {
+      const spent = await this.#parts.spent(scope, from)
+      this.#failed.delete(name)
+      return spent
+    } catch (reason) {
+      this.#failed.set(name, { until: performance.now() + PAUSE_MILLISECONDS, reason })
+      throw reason
+    }
   }
 
   /** Looks later, several times, whether the rows know of more. */

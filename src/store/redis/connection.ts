@@ -102,7 +102,7 @@ export class RedisConnection {
     return () => void this.#listeners.delete(listener)
   }
 
-  /** The server's clock, in milliseconds since 1970, as far as we know it. */
+  /** The server's clock, in milliseconds since 1970: never ahead of it, and behind by an answer's way at the most. */
   serverNow(): number {
     return performance.now() + this.#offset
   }
@@ -126,14 +126,17 @@ export class RedisConnection {
   ): Promise<Answer> {
     const rest = [String(keys.length), ...keys, ...args]
     const time = this.#options.commandTimeoutMs
-    const begun = performance.now()
     try {
       return (await this.#send(['EVALSHA', script.sha, ...rest], time, options)) as Answer
     } catch (thrown) {
       if (!(thrown instanceof Error && thrown.message.startsWith('NOSCRIPT'))) throw thrown
     }
-    const left = Math.max(1, time - (performance.now() - begun))
-    return (await this.#send(['EVAL', script.text, ...rest], left, options)) as Answer
+    return (await this.#send(['EVAL', script.text, ...rest], time, options)) as Answer
+  }
+
+  /** Makes a script known to the server, so that the first ones to run it need not send it. `args` make it do nothing. */
+  loadScript(script: Script, args: readonly string[]): void {
+    this.run(['EVAL', script.text, '0', ...args]).catch(() => {})
   }
 
   async #send(command: readonly Argument[], milliseconds: number, options: CommandOptions): Promise<unknown> {

@@ -38,9 +38,8 @@ export function recoverIdempotency(parts: RecoveryParts): () => void {
   ]
   let wasMarked = false
   let returns = 0
-  let settling: ReturnType<typeof setTimeout> | undefined
-
   let awaySince: number | undefined
+  let settling: ReturnType<typeof setTimeout> | undefined
 
   async function back(): Promise<void> {
     clearTimeout(settling)

@@ -55,8 +55,8 @@ export class RedisIdempotency implements IdempotencyState {
   readonly #redis: Scripts
   readonly #deliveries: Deliveries
   readonly #now: () => number
-  /** Calls this process executes: token → how its lease is renewed. */
-  readonly #held = new Map<string, () => Promise<boolean>>()
+  /** Calls this process executes, by token. */
+  readonly #held = new Map<string, { scope: string; leaseMs: number }>()
   #isPaused = false
 
   constructor(redis: Scripts, deliveries: Deliveries, now: () => number) {
@@ -72,7 +72,7 @@ export class RedisIdempotency implements IdempotencyState {
       const [state, answer] = await this.#run<Buffer[]>(CLAIM, scope, token, leaseMs)
       switch (String(state)) {
         case 'execute':
-          this.#held.set(token, () => this.renew(scope, token, leaseMs))
+          this.#held.set(token, { scope, leaseMs })
           return { state: 'execute', token }
         case 'done':
           return { state: 'done', answer: opened(scope, answer) }
@@ -120,7 +120,13 @@ export class RedisIdempotency implements IdempotencyState {
 
   /** Tells Redis again which calls are executed here. */
   async renewAll(): Promise<void> {
-    await Promise.allSettled([...this.#held.values()].map((renew) => renew()))
+    const renewals = [...this.#held].map(([token, { scope, leaseMs }]) => this.renew(scope, token, leaseMs))
+    await Promise.allSettled(renewals)
+  }
+
+  /** The process ends, and its calls with it: nobody has to wait for their leases to lapse. */
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.#held].map(([token, { scope }]) => this.release(scope, token)))
   }
 
   /** Tells Redis an answer that it should know; one that it has meanwhile stays. */

@@ -5,7 +5,7 @@ import { toScript } from './script.ts'
 // ARGV[1] is the moment, empty for the server's own clock; ARGV[2] the operation.
 // Names: a window is a hash of its slices with `t` (total) and `o` (oldest slice that counts); a burst is the moment at
 // which it is whole again; slots are a sorted set of ids by the end of their lease. A budget is a hash with `id` (which
-// seed it grew from), `at` (when that was read), `h` and `l` (spent: dollars and picodollars) and `rh`, `rl` (reserved);
+// seed it grew from), `at` (when that was, after the rows were read), `h` and `l` (spent: dollars and picodollars) and `rh`, `rl` (reserved);
 // beside it stand `:r` (reservations by id) and `:i` (instances by the end of their lease).
 
 const clock = `
@@ -278,7 +278,7 @@ function kinds.money(key)
   local b = budget(key)
   if not b then return true end
   unreserve(key, b, id)
-  -- A settlement of an earlier seed counts here when that seed was read before the call had ended.
+  -- A call of an earlier seed that ended after this one was planted cannot be in the rows it grew from.
   local ours = b.id == seed or ended >= b.at
   if ours then b.h, b.l = plus(b.h, b.l, h, l) end
   keep(key, b)
@@ -293,18 +293,18 @@ return astray
 `
 
 /**
- * KEYS: a budget. ARGV then: a fresh id, spent (dollars, picodollars), when that was read, end of the period, instance,
+ * KEYS: a budget. ARGV then: a fresh id, spent (dollars, picodollars), end of the period, instance,
  * lease ms, how many open reservations the instance has and these (id, amount). A budget that is not known begins with
  * what was spent; one that is known is raised to it. Gives the budget's id.
  */
 const seed = `
-local key, fresh, h, l, at, ends = KEYS[1], take(), number(), number(), number(), number()
+local key, fresh, h, l, ends = KEYS[1], take(), number(), number(), number()
 local instance, lease = take(), number()
 local b = budget(key)
 if not b then
   redis.call('DEL', key .. ':r', key .. ':i')
   b = { id = fresh, h = h, l = l, rh = 0, rl = 0 }
-  redis.call('HSET', key, 'id', fresh, 'at', whole(at))
+  redis.call('HSET', key, 'id', fresh, 'at', whole(clock()))
 elseif more(h, l, b.h, b.l) then
   b.h, b.l = h, l
 end
@@ -349,5 +349,6 @@ if operation == 'admit' then ${admit} end
 if operation == 'settle' then ${settle} end
 if operation == 'seed' then ${seed} end
 if operation == 'renew' then ${renew} end
+if operation == 'load' then return 'OK' end
 return redis.error_reply('ERR unknown operation')
 `)

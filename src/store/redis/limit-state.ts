@@ -71,8 +71,10 @@ export class RedisLimitState implements LimitState {
     }
     this.#stopListening = redis.onHealth(({ up }) => {
       if (!up) return this.#seeds.doubtAll(parts.now())
+      redis.loadScript(limitScript, ['', 'load'])
       this.renew()
     })
+    if (redis.isUp) redis.loadScript(limitScript, ['', 'load'])
     this.#renewing = setInterval(() => this.renew(), this.#leaseMs / 3)
     this.#renewing.unref?.()
   }
@@ -84,7 +86,7 @@ export class RedisLimitState implements LimitState {
 
   async admit(claims: readonly Claim[]): Promise<Decision> {
     const doubtful = claims.filter((claim) => claim.kind === 'money' && this.#seeds.isStale(claim))
-    if (doubtful.length > 0) await this.#learn(doubtful)
+    if (doubtful.length > 0) await this.#learnIfPossible(doubtful)
     this.#admissions += 1
     const id = `${this.#instance}:${this.#admissions}`
     for (let round = 0; round < MAXIMUM_ROUNDS; round += 1) {
@@ -148,8 +150,18 @@ export class RedisLimitState implements LimitState {
     const places = claims.map((_, index) => String(values[3 * index + 2]))
     const lease = new Admission(id, claims, places, this.#outside)
     if (claims.some(({ kind }) => kind === 'slot' || kind === 'money')) this.#open.add(lease)
-    for (const claim of claims) if (claim.kind === 'money') this.#seeds.use(claim)
+    const now = this.#parts.now()
+    for (const claim of claims) if (claim.kind === 'money') this.#seeds.use(claim, now)
     return { admitted, states, lease }
+  }
+
+  /** What Redis knows counts when the database cannot tell whether it is all. */
+  async #learnIfPossible(claims: readonly Claim[]): Promise<void> {
+    try {
+      await this.#learn(claims)
+    } catch (thrown) {
+      if (!(thrown instanceof StoreUnavailable && thrown.store === 'database')) throw thrown
+    }
   }
 
   async #learn(claims: readonly Claim[]): Promise<void> {
@@ -157,12 +169,11 @@ export class RedisLimitState implements LimitState {
   }
 
   async #plant(claim: MoneyClaim, spent: bigint): Promise<void> {
-    const readAt = Math.ceil(this.#outside.serverNow())
     // What ended before is in the rows that were read; it must not come after.
     this.#outbox.flush()
     const own = [...this.#open].filter((admission) => admission.holdsMoney && admission.placeOf(claim) >= 0)
     const reservations = own.flatMap(({ id, claims }) => [id, reservedFor(claim, claims)])
-    const numbers = [...toPair(spent), readAt, claim.until, this.#instance, this.#leaseMs, own.length]
+    const numbers = [...toPair(spent), claim.until, this.#instance, this.#leaseMs, own.length]
     const args = [this.#clock(), 'seed', newId(), ...numbers.map(String), ...reservations]
     const [seed] = await this.#parts.redis.evalScript<[string, number]>(
       limitScript,

@@ -11,9 +11,10 @@ const MAXIMUM_WRITES = 256
 
 /** The vault's content in Redis, shared by replicas; every turn lapses by itself. */
 export class RedisVaultBacking implements VaultBacking {
+  readonly isShared = true
   readonly #redis: Commands
   readonly #keepMs: string
-  readonly #writes = new Set<Promise<unknown>>()
+  readonly #writes = new Set<Promise<void>>()
 
   constructor(redis: Commands, keepMilliseconds: number) {
     this.#redis = redis
@@ -33,12 +34,13 @@ export class RedisVaultBacking implements VaultBacking {
     return values.map((value) => value ?? undefined)
   }
 
-  write(name: string, value: Uint8Array): void {
+  write(name: string, value: Uint8Array): Promise<void> | void {
     if (this.#writes.size >= MAXIMUM_WRITES) return
     const command = ['SET', this.#keyOf(name), value, 'PX', this.#keepMs]
     const written = this.#redis.run(command).then(nothing, nothing)
     this.#writes.add(written)
     void written.then(() => this.#writes.delete(written))
+    return written
   }
 
   async close(): Promise<void> {

@@ -34,6 +34,7 @@ export class SqliteBackend implements SqlBackend {
   readonly #options: SqliteOptions
   readonly #health: DatabaseHealth
   #reader: Connection | undefined
+  #opening: Promise<Connection> | undefined
   #writer: Connection | undefined
   /** Ends when the writer before is done. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -46,21 +47,24 @@ export class SqliteBackend implements SqlBackend {
 
   read<Value>(work: Work<Value>): Promise<Value> {
     return this.#watched(async () => {
-      this.#reader ??= this.#connect()
-      return await work(this.#reader.database)
+      const { database } = await this.#reading()
+      return await work(database)
     })
   }
 
   write<Value>(work: Work<Value>, { durable = false } = {}): Promise<Value> {
-    return this.#inTurn(() => this.#transaction(work, durable, this.#options.timeoutMs))
+    // The wait for our own writers counts too.
+    const until = performance.now() + this.#options.timeoutMs
+    return this.#inTurn(() => this.#transaction(work, durable, until))
   }
 
   /** The database's own lock is enough: every step takes it and looks whether it is still to be done. */
   migrating<Value>(work: (session: MigrationSession) => Promise<Value>, waitMs: number): Promise<Value> {
     return work({
       kind: this.kind,
-      transaction: (step) => this.#inTurn(() => this.#transaction(step, true, waitMs)),
-      alone: (step) => this.#inTurn(() => step(this.#writing().database)),
+      transaction: (step) => this.#inTurn(() => this.#transaction(step, false, performance.now() + waitMs)),
+      alone: (step) =>
+        this.#inTurn(async () => step((await this.#writing(performance.now() + waitMs)).database)),
     })
   }
 
@@ -99,9 +103,9 @@ export class SqliteBackend implements SqlBackend {
   }
 
   /** The lock is taken at the start: a transaction that reads first could lose it to another and would fail half-way. */
-  async #transaction<Value>(work: Work<Value>, durable: boolean, waitMs: number): Promise<Value> {
-    const { raw, database } = this.#writing()
-    await this.#begin(raw, durable, waitMs)
+  async #transaction<Value>(work: Work<Value>, durable: boolean, until: number): Promise<Value> {
+    const { raw, database } = await this.#writing(until)
+    await this.#begin(raw, durable, until)
     try {
       const value = await work(database)
       raw.prepare('commit').run([])
@@ -112,27 +116,29 @@ export class SqliteBackend implements SqlBackend {
     }
   }
 
-  async #begin(raw: SqliteConnection, durable: boolean, waitMs: number): Promise<void> {
+  async #begin(raw: SqliteConnection, durable: boolean, until: number): Promise<void> {
     raw.prepare(durable ? 'pragma synchronous = full' : 'pragma synchronous = normal').run([])
-    const until = this.#options.now() + waitMs
-    for (;;) {
-      try {
-        raw.prepare('begin immediate').run([])
-        return
-      } catch (thrown) {
-        if (codeOf(thrown)?.startsWith('SQLITE_BUSY') !== true || this.#options.now() >= until) throw thrown
-      }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-    }
+    await whileLocked(until, () => raw.prepare('begin immediate').run([]))
   }
 
-  #writing(): Connection {
-    this.#writer ??= this.#connect()
+  /** Several may read at once, also for the first time. */
+  async #reading(): Promise<Connection> {
+    if (this.#reader) return this.#reader
+    this.#opening ??= this.#connect(performance.now() + this.#options.timeoutMs).finally(() => {
+      this.#opening = undefined
+    })
+    this.#reader = await this.#opening
+    return this.#reader
+  }
+
+  async #writing(until: number): Promise<Connection> {
+    this.#writer ??= await this.#connect(until)
     return this.#writer
   }
 
-  #connect(): Connection {
-    const raw = openSqlite(this.#options.path, BUSY_MS)
+  /** The first one makes the file and its log, which takes the lock. */
+  async #connect(until: number): Promise<Connection> {
+    const raw = await whileLocked(until, () => openSqlite(this.#options.path, BUSY_MS))
     return { raw, database: new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) }) }
   }
 
@@ -140,6 +146,18 @@ export class SqliteBackend implements SqlBackend {
     for (const connection of [this.#reader, this.#writer]) connection?.raw.close()
     this.#reader = undefined
     this.#writer = undefined
+  }
+}
+
+/** Repeats what another process's lock forbids, and lets the loop turn in between. */
+async function whileLocked<Value>(until: number, work: () => Value): Promise<Value> {
+  for (;;) {
+    try {
+      return work()
+    } catch (thrown) {
+      if (codeOf(thrown)?.startsWith('SQLITE_BUSY') !== true || performance.now() >= until) throw thrown
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
   }
 }
 

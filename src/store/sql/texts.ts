@@ -3,8 +3,12 @@
  * through the same door as writing, so a text is found as it was kept.
  */
 export function storable(text: string): string {
+  if (!suspicious.test(text)) return text
   return text.replace(/\p{Surrogate}/gu, '\uFFFD').replaceAll('\0', '\uFFFD')
 }
+
+/** What may be NUL or half a pair; nearly every text has none of it. */
+const suspicious = /[\0\uD800-\uDFFF]/
 
 /** Longest text in a column with an index, in UTF-16 units: four of them must fit into PostgreSQL's 2,704 bytes. */
 export const NAME_LENGTH = 200

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { Fields } from '../../rig/json.ts'
 import type { Entry } from '../../rig/ledger.ts'
 import { figure } from '../support/figure.ts'
 import { chatFront, type Front, fronts } from '../support/fronts.ts'
@@ -29,6 +30,8 @@ interface Case {
   ended: 'complete' | 'upstream' | 'gateway'
   only?: 'stream' | 'whole'
   model?: string
+  /** Further members of the body. */
+  more?: Fields
 }
 
 const whole = (mark: string): Case => ({ mark, amounts: 'billed', attempts: 1, ended: 'complete' })
@@ -48,6 +51,7 @@ const cases: readonly Case[] = [
     only: 'stream',
   },
   { mark: '', amounts: 'none', attempts: 0, ended: 'gateway', model: 'nobody-serves-this' },
+  { mark: '', amounts: 'none', attempts: 0, ended: 'gateway', more: { temperature: 'warm' } },
 ]
 
 const providers = [
@@ -112,7 +116,13 @@ describe.each(backends)('C1: $name', (backend) => {
       asked.set(word, what)
       const content = `${what.mark} ${word}`
       const headers = { 'x-request-id': word }
-      await ask(stage.gateway.url, front, { model: what.model ?? provider, content, stream, headers })
+      await ask(stage.gateway.url, front, {
+        model: what.model ?? provider,
+        content,
+        stream,
+        headers,
+        more: what.more ?? {},
+      })
     })
     const books = await readBooks(stage.gateway.dataDirectory, environment)
     const rows = rowsByRequest(books)

@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GatewayProcess } from '../../rig/gateway.ts'
 import { at, type Fields, fields, list } from '../../rig/json.ts'
 import { type OwnRedis, ownRedis, testRedis } from '../../support/services/redis.ts'
 import { figure, size } from '../support/figure.ts'
-import { openReplicas, type Replicas } from './replicas.ts'
+import { openReplicas, type Replicas, until } from './support/replicas.ts'
 
 /** A conversation goes on with its reasoning state after a restart, and at another replica. */
 
@@ -57,6 +57,14 @@ async function restarted(
   return replicas.add(dataDirectory)
 }
 
+/** When the vault's file last changed. */
+function writtenAt(dataDirectory: string): number {
+  const times = ['vault.sqlite', 'vault.sqlite-wal'].map(
+    (name) => statSync(join(dataDirectory, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  )
+  return Math.max(...times)
+}
+
 test('a conversation survives a restart on a data directory', async () => {
   const dataDirectory = mkdtempSync(join(tmpdir(), 'xjp-continuity-'))
   const replicas = await openReplicas({ dataDirectory })
@@ -64,9 +72,10 @@ test('a conversation survives a restart on a data directory', async () => {
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       const gateway = replicas.gateways.at(-1) as GatewayProcess
+      const before = writtenAt(dataDirectory)
       const history = await firstTurn(gateway, `restart-${round}`)
-      // A killed one loses what it had not written yet, a tenth of a second at most.
-      if (round % 2 === 1) await Bun.sleep(250)
+      // A killed one loses what it had not written yet; one that is asked to end writes it.
+      if (round % 2 === 1) await until(() => writtenAt(dataDirectory) > before)
       const next = await restarted(replicas, round % 2 === 0 ? 'SIGTERM' : 'SIGKILL', dataDirectory)
       states.push(await stateAt(next, history))
     }

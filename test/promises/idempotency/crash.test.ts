@@ -4,7 +4,7 @@ import { testRedis } from '../../support/services/redis.ts'
 import { figure, size } from '../support/figure.ts'
 import { fronts } from '../support/fronts.ts'
 import type { Seen } from '../support/stage.ts'
-import { isReplay, keyed, openReplicas, overlap, type Replicas, watchSpans } from './replicas.ts'
+import { isReplay, keyed, openReplicas, overlap, type Replicas, watchSpans } from './support/replicas.ts'
 
 /** E5 kill -9 in mid-request frees the key by its lease, and never runs twice at once. */
 

@@ -4,7 +4,7 @@ import { testRedis } from '../../support/services/redis.ts'
 import { figure } from '../support/figure.ts'
 import { fronts } from '../support/fronts.ts'
 import { sendBytes } from '../support/raw-http.ts'
-import { openReplicas, type Replicas } from './replicas.ts'
+import { openReplicas, type Replicas } from './support/replicas.ts'
 
 /** E7 hostile keys are refused. The bytes go out as they are written here: no client corrects them. */
 
@@ -79,5 +79,7 @@ test('E7: nothing reached the upstream, and nothing but our own names is in Redi
     names_in_redis: names.length,
   })
   expect(replicas.upstream.ledger.withText('hostile')).toEqual([])
-  expect(names.every((name) => /^idem-\d+-\d+:idempotency:[\w-]{43}$/.test(name))).toBe(true)
+  expect(names.every((name) => /^idem-\d+-\d+:idempotency:(?:process:\w{24}|[\w-]{43})$/.test(name))).toBe(
+    true,
+  )
 })

@@ -4,7 +4,7 @@ import { testRedis } from '../../support/services/redis.ts'
 import { figure } from '../support/figure.ts'
 import { type Front, fronts } from '../support/fronts.ts'
 import { ask, type Seen, upstreams } from '../support/stage.ts'
-import { codeOf, isReplay, keyed, openReplicas, type Replicas } from './replicas.ts'
+import { codeOf, isReplay, keyed, openReplicas, type Replicas } from './support/replicas.ts'
 
 /** E4 a replay is byte-identical with the original status and says it is one; streams replay as streams. */
 

@@ -4,7 +4,7 @@ import { type OwnRedis, ownRedis } from '../../support/services/redis.ts'
 import { figure } from '../support/figure.ts'
 import { type Front, fronts } from '../support/fronts.ts'
 import { ask, type Seen } from '../support/stage.ts'
-import { isReplay, keyed, openReplicas, type Replicas, until } from './replicas.ts'
+import { isReplay, keyed, openReplicas, type Replicas, until } from './support/replicas.ts'
 
 /** E6 with the store down, keyed requests get a documented 503, not silent double execution. */
 

@@ -7,7 +7,7 @@ import { testRedis } from '../../support/services/redis.ts'
 import { figure } from '../support/figure.ts'
 import { chatFront, messagesFront } from '../support/fronts.ts'
 import type { Seen } from '../support/stage.ts'
-import { isReplay, keyed, openReplicas, type Replicas, until } from './replicas.ts'
+import { isReplay, keyed, openReplicas, type Replicas, until } from './support/replicas.ts'
 
 /** E3 keys, caches and replays never cross tenants or keys; E4 what a replay uses is nothing. */
 

@@ -3,7 +3,7 @@ import { testRedis } from '../../support/services/redis.ts'
 import { figure, size } from '../support/figure.ts'
 import { chatFront, fronts, messagesFront } from '../support/fronts.ts'
 import type { Seen } from '../support/stage.ts'
-import { codeOf, isReplay, keyed, openReplicas, type Replicas } from './replicas.ts'
+import { codeOf, isReplay, keyed, openReplicas, type Replicas } from './support/replicas.ts'
 
 /** E1 of simultaneous identical requests with one key, the upstream sees one. */
 

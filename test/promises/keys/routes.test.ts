@@ -31,6 +31,7 @@ beforeAll(async () => {
     none: undefined,
     nonsense: 'XJP_nonsense',
     unknown: newKey(randomBytes),
+    'an administrator': `XJP_ADMIN_${randomBytes(32).toString('base64url')}`,
     deleted: deleted.key,
     expired: (await desk.issue({ expiresAt: Date.now() - 1 })).key,
     disabled: disabled.key,
@@ -52,6 +53,8 @@ const refusals: Readonly<Record<string, [number, string]>> = {
   none: [401, 'missing_api_key'],
   nonsense: [401, 'invalid_api_key'],
   unknown: [401, 'invalid_api_key'],
+  // The administrator's token opens nothing that keys open.
+  'an administrator': [401, 'invalid_api_key'],
   deleted: [401, 'invalid_api_key'],
   expired: [403, 'api_key_expired'],
   disabled: [403, 'api_key_disabled'],

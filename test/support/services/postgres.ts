@@ -15,6 +15,7 @@ import {
   temporaryFolder,
   type User,
   unprivilegedUser,
+  untilGone,
   untilReady,
 } from './processes.ts'
 import { noteForReport } from './report.ts'
@@ -43,6 +44,8 @@ export interface OwnPostgres {
   thaw(): void
   /** SIGKILL to it and all its sessions. */
   kill(): Promise<void>
+  /** Resolves when the process that was started first has ended. */
+  readonly exited: Promise<unknown>
   /** Ends it for good and removes its folder. */
   close(): Promise<void>
 }
@@ -54,19 +57,31 @@ let shared: Promise<SharedPostgres> | undefined
 
 /** The server of `TEST_DATABASE_URL`, else one that is started once for this run. */
 export function testPostgres(): Promise<SharedPostgres> {
-  shared ??= openShared()
+  // The runner ends what a test has started that takes too long; the next one starts anew.
+  shared ??= openShared().catch((thrown: unknown) => {
+    shared = undefined
+    throw thrown
+  })
   return shared
 }
 
 async function openShared(): Promise<SharedPostgres> {
   const given = process.env['TEST_DATABASE_URL']
-  const url = given ?? (await ownPostgres()).url
+  const url = given ?? (await sharedServer()).url
   if (given !== undefined) await dropLeftovers(given)
   const version = await postgresVersion(url)
   noteForReport(
     `PostgreSQL ${version} (${given === undefined ? 'started by the tests' : 'TEST_DATABASE_URL'})`,
   )
   return { version, freshUrl: () => freshDatabase(url) }
+}
+
+async function sharedServer(): Promise<OwnPostgres> {
+  const server = await ownPostgres()
+  void server.exited.then(() => {
+    shared = undefined
+  })
+  return server
 }
 
 /** Starts a server for one test; `settings` as in postgresql.conf. */
@@ -93,13 +108,16 @@ export async function ownPostgres(settings: Readonly<Record<string, string>> = {
     if (!running) return
     server = undefined
     signalTree(running.child.pid, 'SIGCONT')
-    if (whole) signalTree(running.child.pid, signal)
-    else running.child.kill(signal)
+    const all = whole ? signalTree(running.child.pid, signal) : []
+    if (!whole) running.child.kill(signal)
     await running.exited
+    // Its shared memory is in use until the last session is gone.
+    await untilGone(all)
   }
   await start()
   return {
     url,
+    exited: server?.exited ?? Promise.resolve(),
     port,
     get pid() {
       return server?.child.pid ?? 0

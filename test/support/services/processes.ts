@@ -112,9 +112,9 @@ export function asUser(command: readonly string[], user: User | undefined): stri
   throw new Error('PostgreSQL refuses to run as root, and neither setpriv nor runuser is here')
 }
 
-/** Signals a process and all its children; the parent first, so that it starts no new ones meanwhile. */
-export function signalTree(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return
+/** Signals a process and all its children, the parent first, so that it starts no new ones meanwhile; gives them all. */
+export function signalTree(pid: number | undefined, signal: NodeJS.Signals): number[] {
+  if (pid === undefined) return []
   const all = [pid, ...descendants(pid)]
   for (const each of all) {
     try {
@@ -123,6 +123,20 @@ export function signalTree(pid: number | undefined, signal: NodeJS.Signals): voi
       // It has ended by itself.
     }
   }
+  return all
+}
+
+/** Resolves when none of some processes runs any more: a killed one goes when the kernel comes to it. */
+export async function untilGone(pids: readonly number[]): Promise<void> {
+  const runs = (pid: number): boolean => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z'
+    } catch {
+      return false
+    }
+  }
+  while (pids.some(runs)) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 function descendants(parent: number): number[] {

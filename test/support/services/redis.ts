@@ -36,6 +36,8 @@ export interface OwnRedis {
   thaw(): void
   /** SIGKILL: connections break, new ones are refused. */
   kill(): Promise<void>
+  /** Resolves when the process that was started first has ended. */
+  readonly exited: Promise<unknown>
   /** Ends it for good and removes what it left. */
   close(): Promise<void>
 }
@@ -44,16 +46,28 @@ let shared: Promise<SharedRedis> | undefined
 
 /** The server of `TEST_REDIS_URL`, else one that is started once for this run. */
 export function testRedis(): Promise<SharedRedis> {
-  shared ??= openShared()
+  // The runner ends what a test has started that takes too long; the next one starts anew.
+  shared ??= openShared().catch((thrown: unknown) => {
+    shared = undefined
+    throw thrown
+  })
   return shared
 }
 
 async function openShared(): Promise<SharedRedis> {
   const given = process.env['TEST_REDIS_URL']
-  const url = given ?? (await ownRedis()).url
+  const url = given ?? (await sharedServer()).url
   const version = await redisVersion(url)
   noteForReport(`Redis ${version} (${given === undefined ? 'started by the tests' : 'TEST_REDIS_URL'})`)
   return { url, version, freshPrefix: () => `xjp-test-${randomBytes(6).toString('hex')}:` }
+}
+
+async function sharedServer(): Promise<OwnRedis> {
+  const server = await ownRedis()
+  void server.exited.then(() => {
+    shared = undefined
+  })
+  return server
 }
 
 /** Starts a server for one test; `args` are added to its command line (`--maxmemory`, `1mb`). */
@@ -90,6 +104,7 @@ export async function ownRedis(args: readonly string[] = []): Promise<OwnRedis> 
   await start()
   return {
     url,
+    exited: server?.exited ?? Promise.resolve(),
     port,
     get pid() {
       return server?.child.pid ?? 0

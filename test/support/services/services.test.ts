@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createClient } from '@redis/client'
 import { Client } from 'pg'
+import { installOrExplain } from './install.ts'
 import { ownPostgres, testPostgres } from './postgres.ts'
 import { ownRedis, testRedis } from './redis.ts'
 
@@ -65,4 +66,16 @@ test('Redis: shared with prefixes, own ones freeze, die and come back', async ()
   expect(await answersIn(client.ping(), 5_000)).toBe(true)
   client.destroy()
   await redis.close()
+})
+
+test('a server that is not there and cannot be installed fails with words', () => {
+  const path = process.env['PATH']
+  process.env['PATH'] = '/nowhere'
+  try {
+    expect(() => installOrExplain('Redis', ['redis-server'], 'TEST_REDIS_URL')).toThrow(
+      'These tests need a real Redis: name a running one in TEST_REDIS_URL, or install it (redis-server)',
+    )
+  } finally {
+    process.env['PATH'] = path
+  }
 })

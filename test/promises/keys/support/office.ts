@@ -17,6 +17,8 @@ export interface OfficeOptions {
   redisUrl?: string
   /** Of all names in Redis. */
   prefix?: string
+  /** More lines of `[redis]`. */
+  redisToml?: string
   /** Tables of TOML behind the usual ones. */
   toml?: string
   env?: Record<string, string>
@@ -39,13 +41,13 @@ export interface Office {
 }
 
 export async function openOffice(options: OfficeOptions = {}): Promise<Office> {
-  const { replicas = 1, databaseUrl, redisUrl, toml = '' } = options
+  const { replicas = 1, databaseUrl, redisUrl, redisToml = '', toml = '' } = options
   const folder = mkdtempSync(join(tmpdir(), 'xjp-office-'))
   const dataDir = join(folder, 'data')
   const upstream = await startUpstream()
   const models = upstreams.map(({ dialect, provider, model }) => modelToml(dialect, { provider, model }))
   const { prefix = `keys-${randomBytes(4).toString('hex')}:` } = options
-  const shared = redisUrl === undefined ? '' : `[redis]\nprefix = "${prefix}"\n`
+  const shared = redisUrl === undefined ? '' : `[redis]\nprefix = "${prefix}"\n${redisToml}`
   const text = `[auth]\nmode = "keys"\n[rate_limiting]\ndefault_rpm = 1000000\n${shared}${models.join('')}${toml}`
   // Where the command line looks for it.
   writeFileSync(join(folder, 'xjp.toml'), text)

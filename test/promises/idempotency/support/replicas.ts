@@ -1,9 +1,9 @@
-import type { GatewayProcess } from '../../rig/gateway.ts'
-import { startGateway } from '../../rig/gateway.ts'
-import type { Entry } from '../../rig/ledger.ts'
-import { startUpstream, type Upstream } from '../../rig/upstream.ts'
-import type { Front } from '../support/fronts.ts'
-import { type Asked, ask, modelToml, type Seen, upstreams } from '../support/stage.ts'
+import type { GatewayProcess } from '../../../rig/gateway.ts'
+import { startGateway } from '../../../rig/gateway.ts'
+import type { Entry } from '../../../rig/ledger.ts'
+import { startUpstream, type Upstream } from '../../../rig/upstream.ts'
+import type { Front } from '../../support/fronts.ts'
+import { type Asked, ask, modelToml, type Seen, upstreams } from '../../support/stage.ts'
 
 /** Gateways that share one upstream and, when it is given, one Redis. */
 export interface Replicas {
