@@ -18,7 +18,7 @@ export interface Scale {
 
 export const NORMAL: Scale = {
   name: 'normal',
-  warmSeconds: 1.5,
+  warmSeconds: 4,
   extraRounds: 2,
   settleSeconds: 0.2,
   requests: { rounds: 3, seconds: 0.8, loads: [0.25, 0.75] },

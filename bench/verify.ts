@@ -15,7 +15,7 @@ export async function wrongAnswer(rig: Rig, target: Target): Promise<string | un
     const [head = '', body = ''] = new TextDecoder().decode(request).split('\r\n\r\n')
     const answer = await fetch(`http://127.0.0.1:${port}${head.split(' ')[1]}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: headersOf(head),
       body,
     })
     const text = await answer.text()
@@ -24,4 +24,14 @@ export async function wrongAnswer(rig: Rig, target: Target): Promise<string | un
       return `${stream ? 'stream' : 'whole answer'}: expected status 200 with ${expected} pieces of content, got ${answer.status} with ${found}: ${text.slice(0, 300)}`
   }
   return undefined
+}
+
+function headersOf(head: string): [string, string][] {
+  const lines = head.split('\r\n').slice(1)
+  return lines
+    .map((line): [string, string] => {
+      const [name = '', ...value] = line.split(': ')
+      return [name, value.join(': ')]
+    })
+    .filter(([name]) => name !== 'host' && name !== 'content-length')
 }

@@ -10,6 +10,7 @@ import { createVault } from './store/create-vault.ts'
 import { MemoryAnnouncements } from './store/memory/announcements.ts'
 import type { Database } from './store/open.ts'
 import type { Announcements, IdempotencyState, StoreHealth } from './store/ports/shared-state.ts'
+import type { RedisAnnouncements } from './store/redis/announcements.ts'
 import type { RedisConnection } from './store/redis/connection.ts'
 import type { Vault } from './store/vault.ts'
 import type { Logger } from './telemetry/log.ts'
@@ -41,7 +42,7 @@ export interface AccountsParts {
 }
 
 /** Changes of keys are asked for this often: in a file of one's own, and in a database that others use too. */
-const FILE_POLL_MILLISECONDS = 100
+const FILE_POLL_MILLISECONDS = 250
 const SERVER_POLL_MILLISECONDS = 500
 
 /** Libraries of stores that nobody configured are not loaded: a laptop's gateway stays small. */
@@ -102,6 +103,7 @@ export async function openAccounts({ snapshot, dataDirectory, log }: AccountsPar
     async stop(milliseconds) {
       await Promise.all([accounting.stop(milliseconds), identifier.stop(), limits.close(), vault.close()])
       await idempotency.close()
+      await redis?.announcements.close()
       await Promise.all([redis?.connection.close(), database?.close()])
     },
   }
@@ -131,21 +133,21 @@ async function openStore(
 async function openRedis(
   { redis }: Snapshot,
   log: Logger,
-): Promise<{ connection: RedisConnection; announcements: Announcements } | undefined> {
+): Promise<{ connection: RedisConnection; announcements: RedisAnnouncements } | undefined> {
   if (redis.url === undefined) return undefined
-  const [{ RedisConnection }, { RedisAnnouncements }] = await Promise.all([
+  const [connections, words] = await Promise.all([
     import('./store/redis/connection.ts'),
     import('./store/redis/announcements.ts'),
   ])
   const { url, prefix, commandTimeoutMs } = redis
-  const connection = new RedisConnection({
+  const connection = new connections.RedisConnection({
     url,
     prefix,
     commandTimeoutMs,
     now: Date.now,
     onChange: told(log),
   })
-  return { connection, announcements: new RedisAnnouncements(connection) }
+  return { connection, announcements: new words.RedisAnnouncements(connection) }
 }
 
 /** Only a shared database can be away while its gateway starts. */

@@ -147,7 +147,7 @@ function sumText(sum: UsageSum): string {
 function groupTable(groups: readonly GroupedUsage[], by: readonly UsageGroup[]): string {
   const head = [...by, 'requests', 'prompt', 'answer', 'cost']
   const lines = groups.map((group) => [
-    ...by.map((name) => group[name] ?? '-'),
+    ...by.map((name) => group[name] || '-'),
     number(group.requests),
     number(group.inputTokens),
     number(group.outputTokens),

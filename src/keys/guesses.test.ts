@@ -53,6 +53,14 @@ test('never more than the burst and what time gave, however the clock jumps', ()
   )
 })
 
+test('a clock that is set back gives nothing', () => {
+  const { clock, guesses: one } = guesses({ address: { burst: 2, perMinute: 60 } })
+  clock.now = 86_400_000
+  expect([one.take('a'), one.take('a')]).toEqual([undefined, undefined])
+  clock.now -= 3_600_000
+  expect(one.take('a')).toBe(1)
+})
+
 test('memory is bounded', () => {
   const { guesses: many } = guesses({ addresses: 100 })
   for (let index = 0; index < 10_000; index++) many.take(`192.0.2.${index}`)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { holds } from '../platform/testing.ts'
+import { holds, wait } from '../platform/testing.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import type { Announcements } from '../store/ports/shared-state.ts'
 import { StoreUnavailable } from '../store/ports/unavailable.ts'
@@ -150,18 +150,60 @@ describe('following the store', () => {
     expect(await asked).toBe('401 invalid_api_key')
   })
 
-  test('who asks while the store answers gets an answer that began later', async () => {
+  test('whenever somebody asks, the answer began after the asking', async () => {
+    const { identifier, make, store, callWith } = bench()
+    await identifier.refresh()
+    for (let steps = 0; steps < 40; steps++) {
+      void identifier.refresh()
+      // At every step of the question that is on its way.
+      for (let step = 0; step < steps; step++) await Promise.resolve()
+      const made = make()
+      await identifier.refresh()
+      const { key } = await made
+      store.calls = []
+      expect(await outcome(callWith(key))).toBe('acme')
+      expect(store.calls).toEqual([])
+    }
+  })
+
+  test('who asks while the store is slow waits for the next answer', async () => {
     const { identifier, make, store, callWith } = bench()
     await identifier.refresh()
     const held = Promise.withResolvers<void>()
     store.hold = held.promise
+    store.calls = []
     void identifier.refresh()
+    while (!store.calls.includes('changedSince')) await Promise.resolve()
     store.hold = undefined
     const { key } = await make()
     const asked = outcome(callWith(key))
-    await new Promise((wake) => setTimeout(wake, 30))
+    await wait(30)
     held.resolve()
     expect(await asked).toBe('acme')
+  })
+
+  test('one new key after the other', async () => {
+    const { identifier, make, callWith } = bench()
+    await identifier.refresh()
+    for (let count = 0; count < 3; count++) {
+      // Longer than the store is left in peace between two questions.
+      await wait(15)
+      const { key } = await make()
+      expect(await outcome(callWith(key))).toBe('acme')
+    }
+  })
+
+  test('a key that the store did not know is not asked for again for a while', async () => {
+    const { identifier, callWith, store, random, clock } = bench()
+    await identifier.refresh()
+    const key = newKey(random)
+    await outcome(callWith(key))
+    store.calls = []
+    expect(await outcome(callWith(key))).toBe('401 invalid_api_key')
+    expect(store.calls).toEqual([])
+    clock.now += 10_000
+    await outcome(callWith(key))
+    expect(store.calls).toEqual(['changedSince'])
   })
 
   test('more keys than a page', async () => {

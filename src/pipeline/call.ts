@@ -100,6 +100,8 @@ export interface Call {
    * The record is complete then. In the order they were added; must not throw or wait.
    */
   readonly ends: (() => void)[]
+  /** What accounting keeps of it; nobody else looks into it. */
+  account?: object
   /** Headers that policies add to the answer, whatever it is. */
   readonly replyHeaders: Record<string, string>
   /** Ordered by preference; filled by the route policy. */

@@ -11,6 +11,6 @@ export const account =
     if (!target) throw new Error('the attempt policy hands on one target')
     // It only waits to hear what an attempt costs that was made already.
     if (call.readsOn && call.left.aborted) throw new GatewayError('client_closed', 'The client left')
-    accounting.attempt(call, target)
-    return next(call)
+    const written = accounting.attempt(call, target)
+    return written ? written.then(() => next(call)) : next(call)
   }

@@ -9,6 +9,7 @@ import type { ChatRequest } from '../protocol/model/request.ts'
 import { mergeUsage } from '../protocol/model/usage.ts'
 import type { UsageRow } from '../store/ports/usage.ts'
 import { type Accounting, createAccounting } from './accounting.ts'
+import { UNWRITABLE } from './ledger.ts'
 import { listeningLog, MemoryUsageStore, newFolder, snapshotWith } from './testing.ts'
 
 const prices: Record<string, PriceSettings> = {
@@ -104,7 +105,7 @@ function attempt(to: Accounting, call: Call, model = 'gpt-4.1', error?: GatewayE
     model,
     label: `openai/${model}`,
   }
-  to.attempt(call, target as Target)
+  void to.attempt(call, target as Target)
 }
 
 const said = (text: string): AnswerEvent => ({ type: 'block-delta', index: 0, delta: { type: 'text', text } })
@@ -386,4 +387,14 @@ test('names from clients are stored without what a database does not take, and n
   end(call, { status: 404, endedBy: 'gateway' })
   const { model } = await row()
   expect([model.length, model.startsWith('a\ufffdb\ufffdx')]).toEqual([256, true])
+})
+
+test('an attempt that could not be written down was never made', async () => {
+  const { accounting, row } = books()
+  const call = callWith()
+  accounting.begin(call)
+  const refused = new GatewayError('unavailable', 'the disk is full', { code: UNWRITABLE })
+  attempt(accounting, call, 'gpt-4.1', refused)
+  end(call, { status: 503, endedBy: 'gateway', error: refused })
+  expect(await row()).toMatchObject({ status: 503, usageSource: 'none', attempts: [] })
 })

@@ -6,7 +6,7 @@ import type { AnswerEvent } from '../protocol/model/event.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
 import type { UsageStore } from '../store/ports/usage.ts'
 import { Entry } from './entry.ts'
-import { Ledger, type LedgerHealth } from './ledger.ts'
+import { Ledger, type LedgerHealth, UNWRITABLE } from './ledger.ts'
 import type { UsageLog } from './log.ts'
 import { formatDollars } from './money.ts'
 import { refusedRow, rowOf } from './row.ts'
@@ -24,7 +24,7 @@ export interface AccountingOptions {
   /** A fresh id of letters and digits. */
   newId(): string
   log: UsageLog
-  /** Rows a batch into the store. Default 500. */
+  /** Rows a batch into the store, at most. Default 1,000. */
   batchRows?: number
 }
 
@@ -37,8 +37,11 @@ export interface Accounting {
   begin(call: Call): void
   /** For every request that never became a call: its row. Never throws. */
   refused(refusal: Refusal): void
-  /** For every attempt, before a byte goes to its target. Throws 503 when it cannot be written down. */
-  attempt(call: Call, target: Target): void
+  /**
+   * For every attempt, before a byte goes to its target. A promise when it is written down: that rejects with 503 when
+   * it cannot be.
+   */
+  attempt(call: Call, target: Target): Promise<void> | undefined
   /** Begins to look after the journals of gateways that are gone, and after old rows. */
   start(): void
   /** Waits until every row of a call that is over is in the store; false after the time. */
@@ -59,7 +62,6 @@ class Books implements Accounting {
   readonly #ledger: Ledger | undefined
   readonly #now: () => number
   readonly #newId: () => string
-  readonly #entries = new WeakMap<Call, Entry>()
 
   constructor(ledger: Ledger | undefined, now: () => number, newId: () => string) {
     this.#ledger = ledger
@@ -79,11 +81,11 @@ class Books implements Accounting {
     ledger.settle(refusedRow(refusal, timedId(now, this.#newId()), now, performance.now()))
   }
 
-  attempt(call: Call, target: Target): void {
+  attempt(call: Call, target: Target): Promise<void> | undefined {
     const entry = this.#entryOf(call)
     const { settings, model, label } = target
     const startedAt = this.#now()
-    this.#ledger?.intent({
+    const written = this.#ledger?.intent({
       id: entry.id,
       attempt: entry.attempts.length,
       requestId: call.id,
@@ -108,6 +110,7 @@ class Books implements Accounting {
       begun: performance.now(),
       record: call.record.attempts.at(-1),
     })
+    return written
   }
 
   start(): void {
@@ -127,11 +130,10 @@ class Books implements Accounting {
   }
 
   #entryOf(call: Call): Entry {
-    const known = this.#entries.get(call)
-    if (known) return known
+    if (call.account instanceof Entry) return call.account
     const now = this.#now()
     const entry = new Entry(this.#ledger ? timedId(now, this.#newId()) : '', call, now)
-    this.#entries.set(call, entry)
+    call.account = entry
     call.ends.push(() => this.#end(entry))
     return entry
   }
@@ -147,6 +149,8 @@ class Books implements Accounting {
   }
 
   #end(entry: Entry): void {
+    // It was refused for want of room to write it down, and never made.
+    if (isUnwritten(entry)) entry.attempts.pop()
     if (!entry.settlement) this.#settle(entry)
     if (this.#ledger && entry.settlement)
       this.#ledger.settle(rowOf(entry, entry.settlement, performance.now()))
@@ -160,6 +164,10 @@ class Books implements Accounting {
     if (settlement.usage) call.record.usage = settlement.usage
     if (settlement.cost !== undefined) call.record.cost = settlement.cost
   }
+}
+
+function isUnwritten({ attempts }: Entry): boolean {
+  return attempts.at(-1)?.record?.error?.details.code === UNWRITABLE
 }
 
 function lastAttempt({ attempts }: Entry): LastAttempt | undefined {

@@ -176,15 +176,25 @@ describe('the journal', () => {
   const allIn = (where: string): string[] =>
     segmentsIn(where).flatMap((number) => read(segmentPath(where, number)).records.map(idOf))
 
-  test('an intent is in the file when it returns; a settled row follows at once with the next one', () => {
+  test('an intent is in the file when its promise resolves; a settled row goes along with the next one', async () => {
     const where = folder()
     const journal = journalIn(where)
-    journal.intent(intentOf('a'))
+    await journal.intent(intentOf('a'))
     expect(allIn(where)).toEqual(['a?'])
     journal.settle(rowWith('a'))
     expect(journal.isWaiting).toBe(true)
-    journal.intent(intentOf('b'))
+    await journal.intent(intentOf('b'))
     expect([allIn(where), journal.isWaiting]).toEqual([['a?', 'a!', 'b?'], false])
+  })
+
+  test('intents of one turn share a write; one whose call is given up meanwhile is not written', async () => {
+    const where = folder()
+    const journal = journalIn(where)
+    const written = ['a', 'b', 'c'].map((id) => journal.intent(intentOf(id)))
+    journal.settle(rowWith('b'))
+    expect(allIn(where)).toEqual([])
+    await Promise.all(written)
+    expect([allIn(where), journal.openIntents]).toEqual([['b!', 'a?', 'c?'], 2])
   })
 
   test('a settled row is written within milliseconds when nobody else comes', async () => {
@@ -196,11 +206,11 @@ describe('the journal', () => {
     expect(allIn(where)).toEqual(['a!'])
   })
 
-  test('segments are begun at their size and let go when they are through', () => {
+  test('segments are begun at their size and let go when they are through', async () => {
     const where = folder()
     const journal = journalIn(where, 2_000)
     for (let index = 0; index < 40; index += 1) {
-      journal.intent(intentOf(`r${index}`))
+      await journal.intent(intentOf(`r${index}`))
       journal.settle(rowWith(`r${index}`))
     }
     journal.flush()
@@ -211,12 +221,12 @@ describe('the journal', () => {
     expect(journal.bytes).toBe(journal.position.offset)
   })
 
-  test('an intent that is still open moves on before its segment goes', () => {
+  test('an intent that is still open moves on before its segment goes', async () => {
     const where = folder()
     const journal = journalIn(where, 1_000)
-    journal.intent(intentOf('long'))
+    await journal.intent(intentOf('long'))
     for (let index = 0; index < 20; index += 1) {
-      journal.intent(intentOf(`r${index}`))
+      await journal.intent(intentOf(`r${index}`))
       journal.settle(rowWith(`r${index}`))
       journal.flush()
       journal.release(journal.position)
@@ -230,23 +240,23 @@ describe('the journal', () => {
     expect(allIn(where)).toEqual([])
   })
 
-  test('a disk that takes nothing refuses the intent, keeps the rows, and is tried again', () => {
+  test('a disk that takes nothing refuses the intent, keeps the rows, and is tried again', async () => {
     const where = folder()
     const journal = journalIn(where, 1)
-    journal.intent(intentOf('a'))
+    await journal.intent(intentOf('a'))
     journal.settle(rowWith('a'))
     rmSync(where, { recursive: true })
-    expect(() => journal.intent(intentOf('b'))).toThrow()
+    expect(await journal.intent(intentOf('b')).catch(() => 'refused')).toBe('refused' as never)
     expect([journal.failure !== undefined, journal.flush(), journal.isWaiting]).toEqual([true, false, true])
     mkdirSync(where)
-    journal.intent(intentOf('c'))
+    await journal.intent(intentOf('c'))
     expect([journal.failure, allIn(where)]).toEqual([undefined, ['a!', 'c?']])
   })
 
-  test('when its folder was taken away, what is open is written once more', () => {
+  test('when its folder was taken away, what is open is written once more', async () => {
     const where = folder()
     const journal = journalIn(where)
-    journal.intent(intentOf('a'))
+    await journal.intent(intentOf('a'))
     rmSync(where, { recursive: true })
     mkdirSync(where)
     journal.restart()

@@ -37,6 +37,9 @@ export class Journal {
   #completeBytes = 0
   /** Lines of settled rows that no write has taken along yet. */
   #waiting: string[] = []
+  /** Intents that the end of this turn of the loop writes, and what their attempts wait for. */
+  #coming = new Map<string, string>()
+  #turn: ReturnType<typeof Promise.withResolvers<void>> | undefined
   /** Intents that are not settled, and the segment each stands in. */
   readonly #open = new Map<string, { line: string; segment: number }>()
   #gathering: ReturnType<typeof setTimeout> | undefined
@@ -69,16 +72,40 @@ export class Journal {
     return this.#open.size
   }
 
-  /** Written when this returns. Throws the file system's error. */
-  intent(intent: Intent): void {
-    const line = intentLine(intent)
-    this.#write(line)
-    this.#open.set(keyOf(intent.id, intent.attempt), { line, segment: this.#segment })
+  /**
+   * Resolves when it is written; rejects with the file system's error. All intents of one turn of the loop share one
+   * write, which under load is most of what a write costs.
+   */
+  intent(intent: Intent): Promise<void> {
+    this.#coming.set(keyOf(intent.id, intent.attempt), intentLine(intent))
+    if (this.#turn === undefined) {
+      this.#turn = Promise.withResolvers<void>()
+      setImmediate(() => this.#writeComing())
+    }
+    return this.#turn.promise
+  }
+
+  #writeComing(): void {
+    const [turn, coming] = [this.#turn, this.#coming]
+    if (turn === undefined) return
+    this.#turn = undefined
+    this.#coming = new Map()
+    try {
+      if (coming.size > 0) this.#write([...coming.values()].join(''))
+      for (const [key, line] of coming) this.#open.set(key, { line, segment: this.#segment })
+      turn.resolve()
+    } catch (thrown) {
+      turn.reject(thrown)
+    }
   }
 
   /** Written within a few milliseconds. */
   settle(row: UsageRow): void {
-    for (const { attempt } of row.attempts) this.#open.delete(keyOf(row.id, attempt))
+    for (const { attempt } of row.attempts) {
+      const key = keyOf(row.id, attempt)
+      // A call may be given up while its attempt still waits to be written down.
+      if (!this.#open.delete(key)) this.#coming.delete(key)
+    }
     this.#waiting.push(settleLine(row))
     this.#gathering ??= setTimeout(() => this.#gathered(), GATHER_MILLISECONDS)
   }
@@ -128,6 +155,7 @@ export class Journal {
 
   /** Everything to the disk; what is open stays open. */
   close(): void {
+    this.#writeComing()
     this.flush()
     clearTimeout(this.#gathering)
     clearTimeout(this.#syncing)

@@ -77,7 +77,7 @@ describe('the way of a row', () => {
     const store = new MemoryUsageStore()
     const ledger = ledgerIn(where, store)
     for (let index = 0; index < 1_234; index += 1) {
-      ledger.intent(intent(`r${index}`))
+      await ledger.intent(intent(`r${index}`))
       ledger.settle(rowWith(`r${index}`))
     }
     expect(await ledger.flush(5_000)).toBe(true)
@@ -112,12 +112,12 @@ describe('the way of a row', () => {
     store.isDown = true
     const ledger = ledgerIn(where, store, { batchRows: 1_000 })
     const settle = (from: number, to: number): void => {
-      for (let index = from; index < to; index += 1) {
-        ledger.intent(intent(`r${index}`))
-        ledger.settle(rowWith(`r${index}`))
-      }
+      for (let index = from; index < to; index += 1) ledger.settle(rowWith(`r${index}`))
     }
-    settle(0, 25_000)
+    for (let from = 0; from < 25_000; from += 1_000) {
+      settle(from, from + 1_000)
+      await ledger.intent(intent(`open${from}`))
+    }
     expect(await ledger.flush(300)).toBe(false)
     store.isDown = false
     settle(25_000, 25_010)
@@ -129,6 +129,15 @@ describe('the way of a row', () => {
     expect(await ledger.flush(5_000)).toBe(true)
     expect(store.kept.size).toBe(25_030)
   }, 30_000)
+
+  test('goes in smaller batches to a store that takes many too slowly', async () => {
+    const store = new MemoryUsageStore()
+    store.takesAtOnce = 120
+    const ledger = ledgerIn(folder(), store, { batchRows: 1_000 })
+    for (let index = 0; index < 1_500; index += 1) ledger.settle(rowWith(`r${index}`))
+    expect(await ledger.flush(15_000)).toBe(true)
+    expect(store.kept.size).toBe(1_500)
+  }, 20_000)
 
   test('one that the store refuses for good is set aside, and does not hold up the others', async () => {
     const where = folder()
@@ -146,11 +155,11 @@ describe('the way of a row', () => {
     store.isDown = true
     const ledger = ledgerIn(folder(), store, { journalMaxBytes: 100_000 })
     let admitted = 0
-    const refused = (): unknown => {
+    const refused = async (): Promise<unknown> => {
       try {
         for (; admitted < 10_000; admitted += 1) {
           ledger.checkRoom()
-          ledger.intent(intent(`r${admitted}`))
+          await ledger.intent(intent(`r${admitted}`))
           ledger.settle(rowWith(`r${admitted}`))
         }
         return undefined
@@ -158,7 +167,7 @@ describe('the way of a row', () => {
         return thrown
       }
     }
-    const error = refused()
+    const error = await refused()
     expect(error).toBeInstanceOf(GatewayError)
     if (!(error instanceof GatewayError)) throw error
     expect([error.status, error.details.code]).toEqual([503, 'usage_journal_full'])
@@ -237,7 +246,7 @@ describe('what a killed gateway leaves', () => {
     const where = folder()
     const store = new MemoryUsageStore()
     const other = ledgerIn(where, new MemoryUsageStore())
-    other.intent(intent('theirs'))
+    await other.intent(intent('theirs'))
     abandoned(where, 'dead', [settleLine(rowWith('a'))])
     const ledger = ledgerIn(where, store)
     ledger.start()
@@ -283,9 +292,9 @@ describe('what a killed gateway leaves', () => {
     const where = folder()
     const store = new MemoryUsageStore()
     const ledger = ledgerIn(where, store)
-    ledger.intent(intent('a'))
+    await ledger.intent(intent('a'))
     ledger.settle(rowWith('a'))
-    ledger.intent(intent('b'))
+    await ledger.intent(intent('b'))
     const root = join(where, JOURNAL_FOLDER)
     await shipTails(root, new Inserter(store, () => {}, listeningLog()))
     expect(ids(store)).toEqual(['a'])

@@ -24,7 +24,7 @@ export interface LedgerOptions {
   /** A fresh id of letters and digits. */
   newId(): string
   log: UsageLog
-  /** Rows a batch into the store. Default 500. */
+  /** Rows a batch into the store, at most. Default 1,000. */
   batchRows?: number
 }
 
@@ -61,7 +61,7 @@ export class Ledger {
   #recovery: Promise<void> | undefined
 
   constructor(options: LedgerOptions) {
-    const { dataDirectory, store, snapshot, now, newId, log, batchRows = 500 } = options
+    const { dataDirectory, store, snapshot, now, newId, log, batchRows = 1_000 } = options
     this.#options = options
     this.#name = newId()
     this.#root = join(dataDirectory, JOURNAL_FOLDER)
@@ -112,10 +112,10 @@ export class Ledger {
     if (!this.hasRoom) throw refused('full')
   }
 
-  /** Written when this returns; throws 503 when the disk does not take it, and then the attempt must not be made. */
-  intent(intent: Intent): void {
+  /** Resolves when written; rejects with 503 when the disk does not take it, and then the attempt must not be made. */
+  async intent(intent: Intent): Promise<void> {
     try {
-      this.#journal.intent(intent)
+      await this.#journal.intent(intent)
     } catch (thrown) {
       throw refused('unwritable', thrown)
     }
@@ -201,6 +201,9 @@ export function inserterFor(root: string, store: UsageStore, log: UsageLog): Ins
   )
 }
 
+/** The code of an attempt that was refused because it could not be written down. */
+export const UNWRITABLE = 'usage_journal_unwritable'
+
 const reasons = {
   full: 'The journal of usage is full while the database cannot be reached (usage.journal_max_bytes)',
   unwritable: 'The journal of usage cannot be written',
@@ -208,7 +211,7 @@ const reasons = {
 
 function refused(why: keyof typeof reasons, cause?: unknown): GatewayError {
   return new GatewayError('unavailable', `${reasons[why]}; no metered calls are taken until it can`, {
-    code: `usage_journal_${why}`,
+    code: why === 'full' ? 'usage_journal_full' : UNWRITABLE,
     retryAfterSeconds: 5,
     ...(cause === undefined ? {} : { cause }),
   })

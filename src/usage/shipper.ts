@@ -12,7 +12,7 @@ export interface ShipperOptions {
   folder: string
   inserter: Inserter
   log: UsageLog
-  /** Rows a batch. */
+  /** Rows a batch, at most. */
   batchRows: number
 }
 
@@ -23,6 +23,8 @@ const MAXIMUM_QUEUED = 10_000
 const FIRST_WAIT_MILLISECONDS = 100
 const LONGEST_WAIT_MILLISECONDS = 2_000
 const HINT_MILLISECONDS = 1_000
+/** A batch that was too much for the store's time-out is tried again with half of its rows, down to this many. */
+const FEWEST_ROWS = 50
 
 /**
  * Carries settled rows from the journal into the store, in order and in batches, and lets go of the segments that are
@@ -31,6 +33,7 @@ const HINT_MILLISECONDS = 1_000
 export class Shipper {
   readonly #options: ShipperOptions
   #queue: UsageRow[] = []
+  #batchRows: number
   /** Everything before it is in the store. */
   #through: Position
   /** Rows from `#through` on are read from the journal, because there were too many to keep. */
@@ -45,6 +48,7 @@ export class Shipper {
 
   constructor(options: ShipperOptions) {
     this.#options = options
+    this.#batchRows = options.batchRows
     this.#through = options.journal.position
   }
 
@@ -101,9 +105,11 @@ export class Shipper {
       try {
         await (this.#isBehind ? this.#catchUp() : this.#shipQueue())
         this.#recovered()
+        this.#batchRows = Math.min(this.#options.batchRows, this.#batchRows * 2)
         wait = FIRST_WAIT_MILLISECONDS
       } catch (thrown) {
         this.#failed(thrown)
+        this.#batchRows = Math.max(Math.min(FEWEST_ROWS, this.#batchRows), Math.floor(this.#batchRows / 2))
         await this.#pause(wait)
         wait = Math.min(wait * 2, LONGEST_WAIT_MILLISECONDS)
       }
@@ -112,11 +118,11 @@ export class Shipper {
 
   /** Everything that is settled now; what comes meanwhile is the next round's. */
   async #shipQueue(): Promise<void> {
-    const { journal, inserter, batchRows } = this.#options
+    const { journal, inserter } = this.#options
     const isWritten = journal.flush()
     const mark = journal.position
     for (let left = this.#queue.length; left > 0; ) {
-      const batch = this.#queue.slice(0, Math.min(left, batchRows))
+      const batch = this.#queue.slice(0, Math.min(left, this.#batchRows))
       await inserter.insert(batch)
       // The queue was given up meanwhile: the journal is read from the last mark.
       if (this.#isBehind) return
@@ -128,14 +134,16 @@ export class Shipper {
   }
 
   async #catchUp(): Promise<void> {
-    const { journal, folder, inserter, batchRows } = this.#options
+    const { journal, folder, inserter } = this.#options
     journal.flush()
     const { segment, offset } = this.#through
     const isLast = segment === journal.position.segment
     for (const piece of readSegment(segmentPath(folder, segment), offset, isLast)) {
       const rows = piece.records.flatMap((record) => (record.kind === 'settle' ? [record.row] : []))
-      for (let at = 0; at < rows.length; at += batchRows) {
-        await inserter.insert(rows.slice(at, at + batchRows))
+      for (let at = 0; at < rows.length; ) {
+        const batch = rows.slice(at, at + this.#batchRows)
+        await inserter.insert(batch)
+        at += batch.length
         await nextTurn()
       }
       this.#letGo({ segment, offset: piece.end })

@@ -20,12 +20,15 @@ export class MemoryUsageStore implements UsageStore {
   delivered = 0
   /** While true the store cannot be asked. */
   isDown = false
+  /** A batch with more rows does not end within the time-out. */
+  takesAtOnce = Number.POSITIVE_INFINITY
   /** Rows the store refuses for good. */
   refuses: (row: UsageRow) => boolean = () => false
 
   async insert(rows: readonly UsageRow[]): Promise<void> {
     await Promise.resolve()
-    if (this.isDown) throw new StoreUnavailable('database', 'the store is down')
+    if (this.isDown || rows.length > this.takesAtOnce)
+      throw new StoreUnavailable('database', 'the store is down')
     if (rows.some(this.refuses)) throw new Error('invalid byte sequence')
     this.delivered += rows.length
     for (const row of rows) if (!this.kept.has(row.id)) this.kept.set(row.id, row)

@@ -7,6 +7,7 @@ import { figure, size } from '../promises/support/figure.ts'
 import { type OwnRedis, ownRedis } from '../support/services/redis.ts'
 import { admitted, refused, untilUp } from './limit-subjects.ts'
 import { admin } from './redis-admin.ts'
+import { startRelay } from './redis-relay.ts'
 
 // What limits in Redis lose, and do not lose, when Redis forgets, refuses, freezes or dies, and when a replica dies.
 
@@ -256,6 +257,34 @@ describe('D8: a Redis that forgets', () => {
       expect(ledger.total).toBeLessThanOrEqual(LIMIT)
       figure('D8', { how: how.replaceAll(' ', '_'), n: rounds, spent: String(ledger.total), drift: 0 })
     }, 300_000)
+})
+
+describe('D8: a replica of Redis that is promoted', () => {
+  test('and lacks the last writes knows no less was spent', async () => {
+    const [primary, standby] = await Promise.all([server(), server()])
+    const relay = await startRelay(primary.port)
+    closing.push(() => relay.close())
+    const ledger = new Ledger()
+    const one = await replica({ url: relay.url, spent: () => ledger.spent() })
+    await admin(standby.url, 'REPLICAOF', '127.0.0.1', String(primary.port))
+    await spend([one], ledger, 100, 8)
+    const open = await admitted(one.state.admit([budget(LIMIT, 100n)]))
+    await until(async () =>
+      (await admin<string>(standby.url, 'INFO', 'replication')).includes('link_status:up'),
+    )
+    // From here on the standby hears nothing.
+    await admin(standby.url, 'REPLICAOF', 'NO', 'ONE')
+    await spend([one], ledger, 200, 8)
+    await primary.kill()
+    relay.to(standby.port)
+    await untilUp(one.redis, false)
+    await untilUp(one.redis)
+    expect(await counted(one.state)).toBe(ledger.total + 100n)
+    ledger.add(40n)
+    open.lease.settle([40n])
+    expect(await counted(one.state)).toBe(ledger.total)
+    figure('D8', { how: 'promotion', n: 1, drift: 0 })
+  })
 })
 
 describe('a Redis that freezes', () => {

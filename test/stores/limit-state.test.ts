@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import type { Claim, MoneyClaim } from '../../src/store/ports/shared-state.ts'
+import { noteForReport } from '../support/services/report.ts'
 import { admitted, closeSubjects, refused, type Subject, subjects } from './limit-subjects.ts'
 
 // The port's promises, against every implementation.
@@ -42,6 +43,7 @@ afterAll(closeSubjects)
 
 for (const { name, open } of subjects)
   describe(`limits in ${name}`, () => {
+    noteForReport(`limits: ${name}`)
     const check = (title: string, run: (subject: Subject) => Promise<void>): void => {
       test(title, async () => {
         const subject = await open()

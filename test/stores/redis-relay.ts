@@ -6,14 +6,17 @@ export interface Relay {
   url: string
   /** Added to every piece on its way back; `Infinity`: nothing passes in either direction. */
   delay(milliseconds: number): void
+  /** Connections from now on go to another server; the open ones are broken off. */
+  to(port: number): void
   close(): Promise<void>
 }
 
 export async function startRelay(port: number): Promise<Relay> {
   let delayMs = 0
+  let target = port
   const open = new Set<Socket>()
   const server = createServer((client) => {
-    const upstream = connect(port, '127.0.0.1')
+    const upstream = connect(target, '127.0.0.1')
     for (const socket of [client, upstream]) {
       open.add(socket)
       socket.on('error', () => {})
@@ -35,6 +38,10 @@ export async function startRelay(port: number): Promise<Relay> {
     url: `redis://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
     delay(milliseconds) {
       delayMs = milliseconds
+    },
+    to(other) {
+      target = other
+      for (const socket of open) socket.destroy()
     },
     close: () =>
       new Promise((resolve) => {

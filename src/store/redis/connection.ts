@@ -58,7 +58,7 @@ export class RedisConnection {
   /** The server's milliseconds since 1970 less our monotonic ones. */
   #offset: number
   readonly #heartbeat: ReturnType<typeof setInterval>
-  readonly #listeners = new Set<(health: StoreHealth) => void>()
+  readonly #listeners = new Set<(health: StoreHealth) => unknown>()
 
   constructor(options: RedisOptions) {
     this.#options = options
@@ -97,7 +97,7 @@ export class RedisConnection {
   }
 
   /** Tells of every change from now on; gives the way to stop. */
-  onHealth(listener: (health: StoreHealth) => void): () => void {
+  onHealth(listener: (health: StoreHealth) => unknown): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }

@@ -294,8 +294,8 @@ return astray
 
 /**
  * KEYS: a budget. ARGV then: a fresh id, spent (dollars, picodollars), end of the period, instance,
- * lease ms, how many open reservations the instance has and these (id, amount). A budget that is not known begins with
- * what was spent; one that is known is raised to it. Gives the budget's id.
+ * lease ms, how many open reservations the instance has and these (id, amount), how many admissions it waits for and their ids. A budget that is not known begins with
+ * what was spent; one that is known is raised to it, which is a new seed. Gives the budget's id.
  */
 const seed = `
 local key, fresh, h, l, ends = KEYS[1], take(), number(), number(), number()
@@ -306,14 +306,23 @@ if not b then
   b = { id = fresh, h = h, l = l, rh = 0, rl = 0 }
   redis.call('HSET', key, 'id', fresh, 'at', whole(clock()))
 elseif more(h, l, b.h, b.l) then
-  b.h, b.l = h, l
+  -- What made the difference may be settlements that are still on their way: they are of an earlier seed now.
+  b.id, b.h, b.l = fresh, h, l
+  redis.call('HSET', key, 'id', fresh, 'at', whole(clock()))
 end
+local held = {}
 for _ = 1, number() do
   local id, amount = take(), take()
+  held[id] = true
   if redis.call('HSETNX', key .. ':r', id, amount) == 1 then
     local addH, addL = parts(amount)
     b.rh, b.rl = plus(b.rh, b.rl, addH, addL)
   end
+end
+for _ = 1, number() do held[take()] = true end
+-- A promoted server may not have heard that a call has ended.
+for _, id in ipairs(redis.call('HKEYS', key .. ':r')) do
+  if string.sub(id, 1, #instance + 1) == instance .. ':' and not held[id] then unreserve(key, b, id) end
 end
 keep(key, b)
 live(key, instance, lease, math.max(1000, ends - clock() + 3600000))

@@ -51,8 +51,11 @@ export class RedisLimitState implements LimitState {
   readonly #seeds: BudgetSeeds
   /** Calls that hold slots or money. */
   readonly #open = new Set<Admission>()
+  /** Admissions that are on their way: nobody knows yet whether they hold something. */
+  readonly #asking = new Set<string>()
   readonly #outside: AdmissionOutside
   readonly #renewing: ReturnType<typeof setInterval>
+  readonly #stopLoading: () => void
   readonly #stopListening: () => void
   #admissions = 0
 
@@ -60,6 +63,9 @@ export class RedisLimitState implements LimitState {
     const { redis, seed } = parts
     this.#parts = parts
     this.#leaseMs = parts.leaseMs ?? LEASE_MILLISECONDS
+    // Before the outbox sends anything: with the script unknown its commands would be overtaken by later ones.
+    this.#stopLoading = redis.onHealth(({ up }) => up && redis.loadScript(limitScript, ['', 'load']))
+    if (redis.isUp) redis.loadScript(limitScript, ['', 'load'])
     this.#outbox = new Outbox(redis, `${redis.prefix}limit:done:${this.#instance}`, () => this.#clock())
     this.#seeds = new BudgetSeeds({ spent: seed, plant: (claim, spent) => this.#plant(claim, spent) })
     this.#outside = {
@@ -71,10 +77,8 @@ export class RedisLimitState implements LimitState {
     }
     this.#stopListening = redis.onHealth(({ up }) => {
       if (!up) return this.#seeds.doubtAll(parts.now())
-      redis.loadScript(limitScript, ['', 'load'])
       this.renew()
     })
-    if (redis.isUp) redis.loadScript(limitScript, ['', 'load'])
     this.#renewing = setInterval(() => this.renew(), this.#leaseMs / 3)
     this.#renewing.unref?.()
   }
@@ -89,6 +93,15 @@ export class RedisLimitState implements LimitState {
     if (doubtful.length > 0) await this.#learnIfPossible(doubtful)
     this.#admissions += 1
     const id = `${this.#instance}:${this.#admissions}`
+    this.#asking.add(id)
+    try {
+      return await this.#admit(id, claims)
+    } finally {
+      this.#asking.delete(id)
+    }
+  }
+
+  async #admit(id: string, claims: readonly Claim[]): Promise<Decision> {
     for (let round = 0; round < MAXIMUM_ROUNDS; round += 1) {
       const [status, now, ...rest] = await this.#ask(id, claims)
       if (!this.#parts.clock) this.#parts.redis.noteServerTime(now)
@@ -173,8 +186,9 @@ export class RedisLimitState implements LimitState {
     this.#outbox.flush()
     const own = [...this.#open].filter((admission) => admission.holdsMoney && admission.placeOf(claim) >= 0)
     const reservations = own.flatMap(({ id, claims }) => [id, reservedFor(claim, claims)])
+    const asking = [String(this.#asking.size), ...this.#asking]
     const numbers = [...toPair(spent), claim.until, this.#instance, this.#leaseMs, own.length]
-    const args = [this.#clock(), 'seed', newId(), ...numbers.map(String), ...reservations]
+    const args = [this.#clock(), 'seed', newId(), ...numbers.map(String), ...reservations, ...asking]
     const [seed] = await this.#parts.redis.evalScript<[string, number]>(
       limitScript,
       [this.#keyOf(claim)],
@@ -234,6 +248,7 @@ export class RedisLimitState implements LimitState {
   async close(): Promise<void> {
     clearInterval(this.#renewing)
     this.#seeds.close()
+    this.#stopLoading()
     this.#stopListening()
     for (const admission of [...this.#open]) admission.release()
     await this.#outbox.close(this.#parts.closeMs ?? CLOSE_MILLISECONDS)
