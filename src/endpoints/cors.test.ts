@@ -2,9 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import type { Snapshot } from '../config/snapshot.ts'
 import { allowedOrigin, corsHeaders, preflight } from './cors.ts'
 
-function configured(origins?: readonly string[]): Snapshot {
+function configured(origins?: readonly string[], mode: Snapshot['auth']['mode'] = 'open'): Snapshot {
   const server: Partial<Snapshot['server']> = { cors: { origins: origins && [...origins] } }
-  const parts: Partial<Snapshot> = { server: server as Snapshot['server'] }
+  const parts: Partial<Snapshot> = { auth: { mode }, server: server as Snapshot['server'] }
   return parts as Snapshot
 }
 
@@ -37,6 +37,14 @@ describe('which page may call', () => {
     ],
     ['a list: not even this machine', configured(['https://a.test']), 'http://localhost:3000', undefined],
     ['a list with a star', configured(['*']), 'https://anywhere.test', '*'],
+    ['no list where keys are asked for: every page', configured(undefined, 'keys'), 'https://a.test', '*'],
+    [
+      'no list until the first key: not elsewhere',
+      configured(undefined, 'first-key'),
+      'https://a.test',
+      undefined,
+    ],
+    ['a list where keys are asked for', configured(['https://b.test'], 'keys'), 'https://a.test', undefined],
     ['an empty list: nobody', configured([]), 'http://localhost', undefined],
   ]
   for (const [name, snapshot, origin, expected] of cases)

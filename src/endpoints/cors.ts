@@ -2,7 +2,10 @@ import type { Snapshot } from '../config/snapshot.ts'
 
 const METHODS = 'GET, POST, OPTIONS'
 const EXPOSED =
-  'x-request-id, request-id, retry-after, x-xjp-provider, x-xjp-target, x-xjp-attempts, x-xjp-dropped, x-xjp-cost, idempotency-replayed'
+  'x-request-id, request-id, retry-after, x-should-retry, x-xjp-provider, x-xjp-target, x-xjp-attempts, x-xjp-dropped, ' +
+  'x-xjp-cost, x-xjp-estimated, x-xjp-limit, idempotency-replayed, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, ' +
+  'x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, ' +
+  'x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens'
 const MAX_AGE_SECONDS = '600'
 
 /** A page served from this machine. */
@@ -10,11 +13,12 @@ const loopback = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
 
 /**
  * The value for `access-control-allow-origin`, or undefined when the origin may not call. Without a configured list
- * only pages of this machine may: no keys are asked for yet, and no web site shall spend the owner's money through
- * the owner's browser.
+ * every page may where keys are always asked for, because no page knows one; elsewhere only pages of this machine, for
+ * no web site shall spend the owner's money through the owner's browser.
  */
 export function allowedOrigin(snapshot: Snapshot, origin: string): string | undefined {
   const { origins } = snapshot.server.cors
+  if (origins === undefined && snapshot.auth.mode === 'keys') return '*'
   if (origins === undefined) return loopback.test(origin) ? origin : undefined
   if (origins.includes('*')) return '*'
   return origins.includes(origin) ? origin : undefined
