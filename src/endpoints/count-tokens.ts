@@ -6,6 +6,7 @@ import type { Target } from '../pipeline/target.ts'
 import { checkScope } from '../policies/authorise.ts'
 import { targetsOf } from '../policies/route.ts'
 import { decodeCountRequest } from '../protocol/dialects/messages/count-tokens.ts'
+import { errorKinds } from '../protocol/model/error.ts'
 import { estimateTokens } from '../protocol/model/estimate.ts'
 import { isObject, parseJson } from '../protocol/model/json.ts'
 import { readAll } from '../upstream/source.ts'
@@ -13,7 +14,7 @@ import { acceptCall } from './accept.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import { endCall } from './log-call.ts'
-import { safeHeaders } from './respond.ts'
+import { errorResponse, safeHeaders } from './respond.ts'
 
 const MAXIMUM_BYTES = 64 * 1024
 
@@ -25,7 +26,14 @@ export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<R
   const call = await acceptCall(gateway, inbound, 'messages', (_client, body) =>
     decodeCountRequest(body.json),
   )
-  const counted = await counting(gateway, call)
+  let counted: number | undefined
+  try {
+    counted = await counting(gateway, call)
+  } catch (thrown) {
+    const error = toGatewayError(thrown)
+    if (error.kind === 'internal') throw thrown
+    return errorResponse(error, call.client.client, call.id, call.replyHeaders)
+  }
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'x-request-id': call.id,
@@ -56,6 +64,10 @@ async function counting(gateway: Gateway, call: Call): Promise<number | undefine
     record.endedBy = 'gateway'
     throw thrown
   } finally {
+    if (call.left.aborted) {
+      record.status = errorKinds.client_closed.status
+      record.endedBy = 'client'
+    }
     endCall(gateway, call)
   }
 }

@@ -47,7 +47,11 @@ class Generation {
     )
     try {
       const call = await acceptCall(gateway, this.#inbound, dialect)
-      if (this.#isOver) return
+      if (this.#isOver) {
+        // Its client was told that already; what is left is its account.
+        failed(gateway, call, shuttingDown())
+        return
+      }
       this.#call = call
       const reply = gateway.handle(call)
       const settled = call.request.stream
@@ -83,8 +87,10 @@ function letGo(reply: Reply | undefined): void {
 
 /** The client left while its answer was waited for: nothing is sent, and the call is over when its upstream is. */
 function nobodyThere({ body }: Reply, ends: StreamHooks): Response {
-  if (isStream(body)) abandon(body, ends)
-  else ends.onEnd(0, true)
+  if (isStream(body)) {
+    ends.onOpen({ finish: () => void body.cancel() })
+    abandon(body, ends)
+  } else ends.onEnd(0, true)
   return new Response(null, { status: errorKinds.client_closed.status })
 }
 

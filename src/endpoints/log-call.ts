@@ -3,8 +3,17 @@ import type { Gateway } from './gateway.ts'
 
 /** Everything is over: what policies wait for runs, then the call is logged, both from its record. */
 export function endCall(gateway: Gateway, call: Call): void {
-  for (const end of call.ends) end()
+  for (const end of call.ends) ended(gateway, call, end)
   logCall(gateway, call)
+}
+
+/** They must not throw; one that does keeps neither the others from their work nor the client from its answer. */
+function ended({ log }: Gateway, call: Call, end: () => void): void {
+  try {
+    end()
+  } catch (thrown) {
+    log.error('a call could not be concluded', { request_id: call.id, cause: String(thrown) })
+  }
 }
 
 /** One line a request. */

@@ -41,9 +41,22 @@ export function errorResponse(
   if (retryAfterSeconds !== undefined)
     headers['retry-after'] = String(Math.max(0, Math.ceil(retryAfterSeconds)))
   if (error.kind === 'unauthenticated') headers['www-authenticate'] = 'Bearer'
-  // Retries were made here already: a client that repeats them multiplies the load.
-  if (error.retryable && error.kind !== 'rate_limited') headers['x-should-retry'] = 'false'
+  if (!mayRepeat(error)) headers['x-should-retry'] = 'false'
   return new Response(JSON.stringify(body), { status, headers: safeHeaders(headers) })
+}
+
+/** An SDK obeys `retry-after`, for hours in silence when it says so, or repeats at once what it finds too long. */
+const LONGEST_WAIT_SECONDS = 120
+
+/**
+ * Whether an SDK's own retry makes sense. After failures retries were made here already: a client that repeats them
+ * multiplies the load. After a limit it does when the wait is short, or nobody said how long it is.
+ */
+function mayRepeat({ kind, retryable, details }: GatewayError): boolean {
+  if (details.final) return false
+  if (kind === 'rate_limited') return (details.retryAfterSeconds ?? 0) <= LONGEST_WAIT_SECONDS
+  if (kind === 'quota_exhausted') return (details.retryAfterSeconds ?? Infinity) <= LONGEST_WAIT_SECONDS
+  return !retryable
 }
 
 export interface StreamHooks {

@@ -65,18 +65,27 @@ const open: Caller = Object.freeze({ tenant: 'open' })
 const TOUCH_MILLISECONDS = 30_000
 
 export function createIdentifier(parts: IdentifierParts): Identifier {
-  return parts.store === undefined ? withoutStore : new StoredIdentifier(parts, parts.store)
+  return parts.store === undefined ? withoutStore(parts.mode) : new StoredIdentifier(parts, parts.store)
 }
 
-const withoutStore: Identifier = {
-  identify(request) {
-    credentialOf(request.headers)
-    return open
-  },
-  start: () => Promise.resolve(),
-  stop: () => Promise.resolve(),
-  refresh: () => Promise.resolve(),
-  state: () => ({ keys: 0, following: true, ready: true, refused: new RefusalCounts().all() }),
+/** A reload may ask for keys where there is no place for them: then nobody is let in, and not everybody. */
+function withoutStore(mode: () => AuthMode): Identifier {
+  return {
+    identify(request) {
+      credentialOf(request.headers)
+      if (mode() !== 'open') throw refusals.noStore()
+      return open
+    },
+    start: () => Promise.resolve(),
+    stop: () => Promise.resolve(),
+    refresh: () => Promise.resolve(),
+    state: () => ({
+      keys: 0,
+      following: true,
+      ready: mode() === 'open',
+      refused: new RefusalCounts().all(),
+    }),
+  }
 }
 
 class StoredIdentifier implements Identifier {

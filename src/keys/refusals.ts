@@ -30,4 +30,10 @@ export const refusals = {
       'API keys cannot be looked up at the moment: the gateway cannot reach its database. Try again.',
       { code: 'store_unavailable', retryAfterSeconds: 1, cause },
     ),
+  noStore: () =>
+    new GatewayError(
+      'unavailable',
+      'API keys are asked for since the configuration was reloaded, but this gateway was started without a place for them: it has to be started again.',
+      { code: 'restart_needed' },
+    ),
 } as const

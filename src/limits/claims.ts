@@ -12,6 +12,7 @@ import type { Planned, Rule } from './rule.ts'
 
 /** What is reserved for an answer whose length the request does not bound. */
 const USUAL_OUTPUT_TOKENS = 4_096
+const MOST_TOKENS = 1e15
 
 const fixed = new WeakMap<Plan, Planned>()
 
@@ -103,7 +104,8 @@ class RequestSize {
   /** Without a bound of its own a request reserves the usual, and no more than the limit leaves beside its prompt. */
   output(limit = Number.POSITIVE_INFINITY): number {
     const { maxOutputTokens, candidates = 1 } = this.#request
-    if (maxOutputTokens !== undefined) return maxOutputTokens * candidates
+    // Beyond it numbers are no whole ones any more; every limit is far below.
+    if (maxOutputTokens !== undefined) return Math.min(maxOutputTokens * candidates, MOST_TOKENS)
     return Math.min(USUAL_OUTPUT_TOKENS * candidates, Math.max(1, limit - this.input))
   }
 }

@@ -9,7 +9,7 @@ export function refusal(rule: Rule, retryMs: number | undefined): GatewayError {
   return new GatewayError(
     rule.quota ? 'quota_exhausted' : 'rate_limited',
     `${who} limited to ${rule.text} (${rule.code}): ${advice}`,
-    retryMs === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil(retryMs / 1000)) },
+    retryMs === undefined ? { final: true } : { retryAfterSeconds: Math.max(1, Math.ceil(retryMs / 1000)) },
   )
 }
 

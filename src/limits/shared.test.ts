@@ -84,6 +84,27 @@ describe('D7: what holds while Redis cannot be asked', () => {
         expect(await admittedOf(lost(known), planned(...categories), toml)).toBe(expected)
     })
 
+  test('a share of a budget knows what was spent while Redis was there in between', async () => {
+    let [isUp, spent] = [false, 0n]
+    const shared = new MemoryLimitState({ now: () => 0, monotonic: () => 0, seed: async () => spent })
+    const limits = new SharedLimits({
+      now: () => 0,
+      shared: Object.assign(shared, { close: async () => {} }),
+      isUp: () => isUp,
+      own: () => new MemoryLimitState({ now: () => 0, monotonic: () => 0, seed: async () => spent / 3n }),
+    })
+    const plan = planned('budgets')
+    const toml = onLoss('local', 'local', 'local')
+    const once = async (): Promise<boolean> => (await limits.admit(plan, settings(toml))).decision.admitted
+    // A third of 70 has room for two calls of 10.
+    expect(await once()).toBe(true)
+    isUp = true
+    expect(await once()).toBe(true)
+    spent = 60n
+    isUp = false
+    expect(await once()).toBe(false)
+  })
+
   test('a limit below the number of replicas still lets one pass', async () => {
     const plan = planned('requests')
     const single = { ...plan, claims: [{ ...claims.requests, limit: 2 } as Claim] }

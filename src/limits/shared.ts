@@ -11,6 +11,12 @@ export interface SharedState extends LimitState {
   close(): Promise<void>
 }
 
+/** What `SharedLimits` needs of this process's own counters. */
+export interface OwnState extends LimitState {
+  /** What was spent while Redis counted is not known here. */
+  doubtBudgets(): void
+}
+
 export interface SharedParts {
   /** Milliseconds since 1970. */
   now(): number
@@ -18,7 +24,7 @@ export interface SharedParts {
   /** Whether Redis can be asked now. */
   isUp(): boolean
   /** What this process counts by itself while it cannot; `replicas` is how many share a limit. */
-  own(replicas: () => number): LimitState
+  own(replicas: () => number): OwnState
 }
 
 /** Limits counted in Redis, and what holds while that cannot be asked. */
@@ -28,16 +34,17 @@ export class SharedLimits implements Limits {
   readonly #isUp: () => boolean
   /** This replica's own share, counted by itself. */
   readonly #own: LocalLimits
+  readonly #ownState: OwnState
+  /** Redis has counted since this process last did by itself. */
+  #wasShared = false
   #replicas = 1
 
   constructor(parts: SharedParts) {
     this.now = parts.now
     this.#shared = parts.shared
     this.#isUp = parts.isUp
-    this.#own = new LocalLimits(
-      parts.own(() => this.#replicas),
-      parts.now,
-    )
+    this.#ownState = parts.own(() => this.#replicas)
+    this.#own = new LocalLimits(this.#ownState, parts.now)
   }
 
   admit(planned: Planned, redis: Snapshot['redis']): MaybePromise<Verdict> {
@@ -46,7 +53,9 @@ export class SharedLimits implements Limits {
 
   async #ask(planned: Planned, redis: Snapshot['redis']): Promise<Verdict> {
     try {
-      return { decision: await this.#shared.admit(planned.claims), rules: planned.rules }
+      const decision = await this.#shared.admit(planned.claims)
+      this.#wasShared = true
+      return { decision, rules: planned.rules }
     } catch (thrown) {
       if (!(thrown instanceof StoreUnavailable)) throw thrown
       if (thrown.store === 'redis') return this.#withoutRedis(planned, redis, thrown)
@@ -62,6 +71,8 @@ export class SharedLimits implements Limits {
     const lifted = categories.filter((category) => policyOf(category) === 'allow')
     const kept = without(planned, ...lifted)
     this.#replicas = redis.replicas
+    if (this.#wasShared) this.#ownState.doubtBudgets()
+    this.#wasShared = false
     const claims = kept.claims.map((claim) => shareOf(claim, redis.replicas))
     const verdict = this.#own.admit({ rules: kept.rules, claims }, redis)
     return verdict instanceof Promise ? verdict.then(withWait) : withWait(verdict)

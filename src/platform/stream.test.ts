@@ -285,6 +285,32 @@ describe('promise A15: heartbeats', () => {
 })
 
 describe('finishing early', () => {
+  test('waits for nothing that is read on, and ends once', async () => {
+    const readOn = Promise.withResolvers<void>()
+    const server = streamServer(never, { readsOn: readOn.promise })
+    const client = rawClient(server.listener.port)
+    await holds(() => server.writer !== undefined)
+    server.writer?.finish('data: last\n\n')
+    expect(server.ends).toEqual([{ bytes: Buffer.byteLength('data: last\n\n'), clientLeft: false }])
+    readOn.resolve()
+    expect(await holds(() => client.text().endsWith('0\r\n\r\n'))).toBe(true)
+    expect(server.ends).toHaveLength(1)
+    server.listener.close()
+  })
+
+  test('also when the client has left before', async () => {
+    const server = streamServer((count) => (count === 0 ? 'data: 1\n\n' : never()), { readsOn: never() })
+    const client = rawClient(server.listener.port)
+    await holds(() => client.text().includes('data: 1'))
+    client.socket.destroy()
+    await holds(() => server.cancels === 1)
+    expect(server.ends).toEqual([])
+    server.writer?.finish('')
+    server.writer?.finish('')
+    expect(server.ends).toEqual([{ bytes: Buffer.byteLength('data: 1\n\n'), clientLeft: true }])
+    server.listener.close()
+  })
+
   test('writes the last text, ends the stream and cancels the source', async () => {
     const server = streamServer((count) => (count === 0 ? 'data: 1\n\n' : never()))
     const client = rawClient(server.listener.port)

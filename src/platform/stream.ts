@@ -50,8 +50,7 @@ class Writer implements StreamWriter {
   #lastWrite = performance.now()
   #bytes = 0
   #closed = false
-  /** The client left, and its upstream is still being read. */
-  #isReadOn = false
+  #isConcluded = false
   /** Since when the socket is full: a slow client hears nothing new, and needs no heartbeat. */
   #stalledSince: number | undefined
 
@@ -93,13 +92,16 @@ class Writer implements StreamWriter {
     if (room !== undefined) void this.#waitFor(room)
   }
 
+  /** Whatever is still read, or waited for, is given up: nothing comes after it. */
   finish(last: string): void {
-    if (this.#closed) {
-      if (this.#isReadOn) void this.#body.cancel()
-      return
+    const hasLeft = this.#closed
+    if (!hasLeft) {
+      this.#write(last)
+      this.#end(false, true)
     }
-    this.#write(last)
-    this.#end(false, true)
+    if (this.#isConcluded) return
+    void this.#body.cancel()
+    this.#conclude(hasLeft)
   }
 
   close(clientLeft: boolean): void {
@@ -117,11 +119,13 @@ class Writer implements StreamWriter {
     const rest = cancels ? this.#body.cancel() : undefined
     this.#beforeEnd()
     this.#controller.close()
-    this.#isReadOn = rest !== undefined
-    whenOver(rest, () => {
-      this.#isReadOn = false
-      this.#hooks.onEnd(this.#bytes, clientLeft)
-    })
+    whenOver(rest, () => this.#conclude(clientLeft))
+  }
+
+  #conclude(clientLeft: boolean): void {
+    if (this.#isConcluded) return
+    this.#isConcluded = true
+    this.#hooks.onEnd(this.#bytes, clientLeft)
   }
 
   async #waitFor(room: Promise<number>): Promise<void> {

@@ -49,6 +49,8 @@ export interface StreamSetting {
   keepAliveMs?: number
   readIdleSeconds?: number
   stallMs?: number
+  /** What is read on after the client left takes this long. */
+  readsOn?: Promise<void>
   /** Waits before the response is given. */
   before?(exchange: Exchange): Promise<void>
 }
@@ -75,6 +77,7 @@ export function streamServer(pull: Pull, setting: StreamSetting = {}): StreamSer
           },
           cancel() {
             server.cancels += 1
+            return setting.readsOn
           },
         }
         return streamResponse(

@@ -283,6 +283,17 @@ describe('money', () => {
     expect(await run(limits, call(key, { request: { ...request, maxOutputTokens: 90 } }))).toBeUndefined()
   })
 
+  test.each([1e15, 1e300, Number.MAX_VALUE])(
+    'an answer of %p tokens is too dear, and no fault of ours',
+    async (tokens) => {
+      const { call, limits } = bench(PRICES)
+      const key = keyWith({ budgetPerDay: parseDollars('1000'), tokensPerDay: 1_000_000 })
+      const plain = call(key)
+      const request = { ...plain.request, maxOutputTokens: tokens, candidates: 128 }
+      expect(await run(limits, { ...plain, request })).toMatchObject({ kind: 'quota_exhausted', details: {} })
+    },
+  )
+
   test('a model without a price is refused under a budget, and only there', async () => {
     const { call, limits } = bench()
     const nowhere = { targets: [target('openai', 'never-heard-of')] }

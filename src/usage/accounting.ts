@@ -58,6 +58,9 @@ export function createAccounting({ store, ...options }: AccountingOptions): Acco
 
 const COST_HEADER = 'x-xjp-cost'
 
+/** The code of an attempt that was given up before anything of it was sent. */
+export const NOT_MADE = 'attempt_not_made'
+
 class Books implements Accounting {
   readonly #ledger: Ledger | undefined
   readonly #now: () => number
@@ -149,11 +152,11 @@ class Books implements Accounting {
   }
 
   #end(entry: Entry): void {
-    // It was refused for want of room to write it down, and never made.
-    if (isUnwritten(entry)) entry.attempts.pop()
+    const noted = entry.attempts.length
+    if (isUnmade(entry)) entry.attempts.pop()
     if (!entry.settlement) this.#settle(entry)
     if (this.#ledger && entry.settlement)
-      this.#ledger.settle(rowOf(entry, entry.settlement, performance.now()))
+      this.#ledger.settle(rowOf(entry, entry.settlement, performance.now()), noted)
   }
 
   #settle(entry: Entry): void {
@@ -166,8 +169,10 @@ class Books implements Accounting {
   }
 }
 
-function isUnwritten({ attempts }: Entry): boolean {
-  return attempts.at(-1)?.record?.error?.details.code === UNWRITABLE
+/** It could not be written down, or nobody waited for it any more when it was: then it was never made. */
+function isUnmade({ attempts }: Entry): boolean {
+  const code = attempts.at(-1)?.record?.error?.details.code
+  return code === UNWRITABLE || code === NOT_MADE
 }
 
 function lastAttempt({ attempts }: Entry): LastAttempt | undefined {

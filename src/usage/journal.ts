@@ -18,6 +18,8 @@ export interface JournalOptions {
 
 /** Settled rows may wait this long for the write of a next intent, which takes them along. */
 const GATHER_MILLISECONDS = 5
+/** Rows that a disk which takes nothing lets wait in memory; beside them those of calls that are open already. */
+const MAXIMUM_WAITING = 1_000
 /** What a loss of power may cost: after a crash of the program alone nothing is missing. */
 const SYNC_MILLISECONDS = 100
 
@@ -68,6 +70,11 @@ export class Journal {
     return this.#waiting.length > 0
   }
 
+  /** It cannot be written, and holds as much in memory as it may. */
+  get isStuck(): boolean {
+    return this.failure !== undefined && this.#waiting.length >= MAXIMUM_WAITING
+  }
+
   get openIntents(): number {
     return this.#open.size
   }
@@ -99,9 +106,9 @@ export class Journal {
     }
   }
 
-  /** Written within a few milliseconds. */
-  settle(row: UsageRow): void {
-    for (const { attempt } of row.attempts) {
+  /** Written within a few milliseconds. `attempts`: how many intents of it there were. */
+  settle(row: UsageRow, attempts = row.attempts.length): void {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
       const key = keyOf(row.id, attempt)
       // A call may be given up while its attempt still waits to be written down.
       if (!this.#open.delete(key)) this.#coming.delete(key)

@@ -56,6 +56,8 @@ export class Ledger {
   readonly #retention: Retention
   readonly #inserter: Inserter
   #abandoned = 0
+  /** The last beat failed; said once. */
+  #isHomeless = false
   #beating: ReturnType<typeof setInterval> | undefined
   #recovering: ReturnType<typeof setTimeout> | undefined
   #recovery: Promise<void> | undefined
@@ -80,8 +82,8 @@ export class Ledger {
   }
 
   /** Begins to look after what dead gateways left, now and every half minute, and after old rows. */
-  start(): void {
-    this.#beating = setInterval(() => this.#beat(), BEAT_MILLISECONDS)
+  start(beatMilliseconds = BEAT_MILLISECONDS): void {
+    this.#beating = setInterval(() => this.#beat(), beatMilliseconds)
     this.#beating.unref()
     this.#recoverSoon(0)
     this.#retention.start()
@@ -104,12 +106,12 @@ export class Ledger {
 
   /** Whether there is room for what a new call will need. */
   get hasRoom(): boolean {
-    return this.#bytes <= this.#options.snapshot().usage.journalMaxBytes
+    return !this.#journal.isStuck && this.#bytes <= this.#options.snapshot().usage.journalMaxBytes
   }
 
   /** Throws 503 while there is none. */
   checkRoom(): void {
-    if (!this.hasRoom) throw refused('full')
+    if (!this.hasRoom) throw refused(this.#journal.isStuck ? 'unwritable' : 'full')
   }
 
   /** Resolves when written; rejects with 503 when the disk does not take it, and then the attempt must not be made. */
@@ -122,14 +124,19 @@ export class Ledger {
   }
 
   /** Written within milliseconds, in the store within a moment. */
-  settle(row: UsageRow): void {
-    this.#journal.settle(row)
+  settle(row: UsageRow, attempts?: number): void {
+    this.#journal.settle(row, attempts)
     this.#shipper.add(row)
   }
 
-  /** Waits until everything settled is in the store; false after the time. */
-  flush(milliseconds: number): Promise<boolean> {
-    return this.#shipper.flush(milliseconds)
+  /**
+   * Waits until everything settled is in the store, with what is just being taken over from a gateway that is gone; false
+   * after the time.
+   */
+  async flush(milliseconds: number): Promise<boolean> {
+    const deadline = performance.now() + milliseconds
+    const isTakenOver = this.#recovery === undefined || (await inTime(this.#recovery, milliseconds))
+    return (await this.#shipper.flush(deadline - performance.now())) && isTakenOver
   }
 
   /** Ships what it can in the time; the rest stays in the journal for whoever starts next. */
@@ -141,8 +148,12 @@ export class Ledger {
     this.#shipper.stop()
     const isDone = isThrough && !this.#journal.isWaiting && this.#journal.openIntents === 0
     this.#journal.close()
-    if (isDone) rmSync(this.#folder, { recursive: true, force: true })
-    else leaveFolder(this.#folder)
+    try {
+      if (isDone) rmSync(this.#folder, { recursive: true, force: true })
+      else leaveFolder(this.#folder)
+    } catch {
+      // Whoever looks after it sees that this process is gone.
+    }
   }
 
   #refusal(): 'full' | 'unwritable' | undefined {
@@ -150,11 +161,23 @@ export class Ledger {
     return this.hasRoom ? undefined : 'full'
   }
 
+  /** Its trouble with the disk must not end the process; calls hear of it when they are written down. */
   #beat(): void {
-    if (beat(this.#folder, this.#options.now())) return
-    this.#options.log.error("the folder of this gateway's usage journal was taken away; it is made again")
-    claimFolder(this.#folder)
-    this.#journal.restart()
+    const { now, log } = this.#options
+    try {
+      if (!beat(this.#folder, now())) {
+        log.error("the folder of this gateway's usage journal was taken away; it is made again")
+        claimFolder(this.#folder)
+        this.#journal.restart()
+      }
+      this.#isHomeless = false
+    } catch (thrown) {
+      if (!this.#isHomeless)
+        log.error('the folder of the usage journal cannot be kept', {
+          error: thrown instanceof Error ? thrown.message : String(thrown),
+        })
+      this.#isHomeless = true
+    }
   }
 
   #recoverSoon(milliseconds: number): void {
@@ -180,7 +203,6 @@ export class Ledger {
     }
     try {
       this.#abandoned = abandonedBytes(options)
-      if (this.#abandoned === 0) return
       await recover(options)
       this.#abandoned = 0
     } catch (thrown) {
@@ -189,6 +211,17 @@ export class Ledger {
         journal_bytes: this.#abandoned,
       })
     }
+  }
+}
+
+/** False after the time. */
+async function inTime(work: Promise<void>, milliseconds: number): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => late.resolve(false), milliseconds)
+  try {
+    return await Promise.race([work.then(() => true), late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -23,6 +23,13 @@ const MAXIMUM_QUEUED = 10_000
 const FIRST_WAIT_MILLISECONDS = 100
 const LONGEST_WAIT_MILLISECONDS = 2_000
 const HINT_MILLISECONDS = 1_000
+/**
+ * Calls come first: the store is given this many rows a second at most, which is a few per cent of the time. More calls
+ * than that fill the journal, and it empties when they are fewer.
+ */
+const ROWS_PER_SECOND = 5_000
+/** Above it, what keeps the journal from filling comes first. */
+const HURRY_BYTES = 64 * 1024 * 1024
 /** A batch that was too much for the store's time-out is tried again with half of its rows, down to this many. */
 const FEWEST_ROWS = 50
 
@@ -42,6 +49,8 @@ export class Shipper {
   #timer: ReturnType<typeof setTimeout> | undefined
   #wake: (() => void) | undefined
   #stopped = false
+  /** Somebody waits for the rows to be in the store. */
+  #flushing = 0
   #hintAt = 0
   /** Since when the store takes nothing, on the clock that never jumps. */
   failingSince: number | undefined
@@ -65,7 +74,15 @@ export class Shipper {
 
   /** Resolves true when everything settled so far is in the store, false after the time. */
   async flush(milliseconds: number): Promise<boolean> {
-    const deadline = performance.now() + milliseconds
+    this.#flushing += 1
+    try {
+      return await this.#flushed(performance.now() + milliseconds)
+    } finally {
+      this.#flushing -= 1
+    }
+  }
+
+  async #flushed(deadline: number): Promise<boolean> {
     while (this.#queue.length > 0 || this.#isBehind) {
       const left = deadline - performance.now()
       if (left <= 0) return false
@@ -128,7 +145,7 @@ export class Shipper {
       if (this.#isBehind) return
       this.#queue.splice(0, batch.length)
       left -= batch.length
-      await nextTurn()
+      await this.#breathe(batch.length)
     }
     if (isWritten) this.#letGo(mark)
   }
@@ -144,7 +161,7 @@ export class Shipper {
         const batch = rows.slice(at, at + this.#batchRows)
         await inserter.insert(batch)
         at += batch.length
-        await nextTurn()
+        await this.#breathe(batch.length)
       }
       this.#letGo({ segment, offset: piece.end })
     }
@@ -190,6 +207,13 @@ export class Shipper {
       error: thrown instanceof Error ? thrown.message : String(thrown),
       journal_bytes: journal.bytes,
     })
+  }
+
+  /** Leaves the time to calls that a batch has earned them. */
+  async #breathe(rows: number): Promise<void> {
+    await nextTurn()
+    if (this.#flushing > 0 || this.#stopped || this.#options.journal.bytes > HURRY_BYTES) return
+    await this.#pause((rows / ROWS_PER_SECOND) * 1000)
   }
 
   async #pause(milliseconds: number): Promise<void> {

@@ -43,6 +43,8 @@ export interface ErrorDetails {
   /** Stable machine-readable code; by default the kind. */
   code?: string
   retryAfterSeconds?: number
+  /** The same request can never succeed, however long one waits. */
+  final?: boolean
   /** What the upstream said, kept so that a client of the same dialect gets it unmodified. */
   upstream?: { dialect: DialectName; status: number; body: string }
   /** For the log only: never shown to a client. */

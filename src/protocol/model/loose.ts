@@ -13,10 +13,13 @@ export function numberOf(value: Json | undefined): number | undefined {
   return Number.isFinite(parsed) ? parsed : undefined
 }
 
-/** A count of tokens or calls: a number that is not negative. */
+/** Far above any real count, and low enough that sums of some stay exact. */
+const LARGEST_COUNT = 1e12
+
+/** A count of tokens or calls: a whole number that is not negative. What no count can be says nothing. */
 export function countOf(value: Json | undefined): number | undefined {
   const number = numberOf(value)
-  return number === undefined ? undefined : Math.max(0, number)
+  return number === undefined || number > LARGEST_COUNT ? undefined : Math.max(0, Math.round(number))
 }
 
 export function objectOf(value: Json | undefined): JsonObject | undefined {

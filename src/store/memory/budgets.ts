@@ -9,6 +9,8 @@ interface Budget {
 /** Money of calendar periods, known in this process. What was spent before it knew is asked for once a period. */
 export class Budgets {
   readonly #budgets = new Map<string, Budget>()
+  /** Of these more may have been spent than is known. */
+  readonly #doubtful = new Set<string>()
   readonly #seeding = new Map<string, Promise<void>>()
   /** Until when a look that failed is not repeated, so that a lost database is waited for once and not by every call. */
   readonly #failed = new Map<string, { until: number; reason: unknown }>()
@@ -23,7 +25,12 @@ export class Budgets {
   }
 
   knows(name: string): boolean {
-    return this.#budgets.has(name)
+    return this.#budgets.has(name) && !this.#doubtful.has(name)
+  }
+
+  /** Others have spent meanwhile: what is known is asked for again before anybody is admitted. */
+  doubtAll(): void {
+    for (const name of this.#budgets.keys()) this.#doubtful.add(name)
   }
 
   /** Finds out what was spent already; many who ask at once ask the store once. */
@@ -42,8 +49,13 @@ export class Budgets {
     try {
       const spent = await this.#seed(claim)
       this.#failed.delete(claim.name)
-      this.#budgets.set(claim.name, { spent, reserved: 0n, until: claim.until })
+      const known = this.#budgets.get(claim.name)
+      if (!known) this.#budgets.set(claim.name, { spent, reserved: 0n, until: claim.until })
+      else if (spent > known.spent) known.spent = spent
+      this.#doubtful.delete(claim.name)
     } catch (reason) {
+      // What is known counts when nobody can tell whether it is all.
+      if (this.#doubtful.delete(claim.name)) return
       this.#failed.set(claim.name, { until: now + PAUSE_MILLISECONDS, reason })
       throw reason
     }
@@ -86,7 +98,10 @@ export class Budgets {
   /** Forgets periods that are over. */
   sweep(now: number): void {
     for (const [name, budget] of this.#budgets)
-      if (budget.until + GRACE_MILLISECONDS < now) this.#budgets.delete(name)
+      if (budget.until + GRACE_MILLISECONDS < now) {
+        this.#budgets.delete(name)
+        this.#doubtful.delete(name)
+      }
     // A bound for names that were never learnt.
     this.#failed.clear()
   }

@@ -47,6 +47,11 @@ export class MemoryLimitState implements LimitState {
     return this.#windows.size + this.#bursts.size + this.#slots.size + this.#budgets.size
   }
 
+  /** Budgets that others spend from were not followed for a while. */
+  doubtBudgets(): void {
+    this.#budgets.doubtAll()
+  }
+
   admit(claims: readonly Claim[]): MaybePromise<Decision> {
     let unknown: MoneyClaim[] | undefined
     for (const claim of claims)
