@@ -12,7 +12,19 @@ const lockfile = join(root, 'package-lock.json')
 const stampOf = (scope) => join(root, 'node_modules', `.installed-${scope}`)
 
 function isInstalled(scope, wanted) {
-  return existsSync(stampOf(scope)) && readFileSync(stampOf(scope), 'utf8') === wanted
+  if (existsSync(stampOf(scope)) && readFileSync(stampOf(scope), 'utf8') === wanted) return true
+  return isInstalledByHand(scope, wanted)
+}
+
+/** Whether npm itself was asked for all of it (`npm ci`): its own list of what stands there says so. */
+function isInstalledByHand(scope, wanted) {
+  const list = join(root, 'node_modules', '.package-lock.json')
+  if (!existsSync(list)) return false
+  const there = JSON.parse(readFileSync(list, 'utf8')).packages
+  return Object.entries(JSON.parse(wanted).packages).every(([path, { version, dev, optional }]) => {
+    const isWanted = path !== '' && !optional && (scope === 'everything' || !dev)
+    return !isWanted || there[path]?.version === version
+  })
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Snapshot } from '../config/snapshot.ts'
 import { treeAt } from '../config/tree.ts'
 import type { Provider } from '../providers/provider.ts'
 import { DATABASE_FILE, type Database, openDatabase } from '../store/open.ts'
+import { StoreUnavailable } from '../store/ports/unavailable.ts'
 import { RedisAnnouncements } from '../store/redis/announcements.ts'
 import { RedisConnection } from '../store/redis/connection.ts'
 import { type Flags, type ParsedArguments, UsageError } from './arguments.ts'
@@ -23,6 +24,13 @@ export const DATA_DIRECTORY = './data'
 
 /** Nothing is there yet, so there is nothing to look at; the program ends with 1. */
 export class NoDatabase extends Error {}
+
+/** What a command says when it ends with a fault: a driver's own words do not name what was tried. */
+export function faultText(thrown: Error): string {
+  return thrown instanceof StoreUnavailable
+    ? `the ${thrown.store} cannot be asked: ${thrown.message}`
+    : thrown.message
+}
 
 type StoreSettings = Pick<Snapshot, 'database' | 'redis'>
 

@@ -91,8 +91,9 @@ function tagsText({ tags }: KeyRecord): string {
     .join(', ')
 }
 
-/** All keys in columns. */
-export function keyTable(records: readonly KeyRecord[], now: number): string {
+/** All keys in columns; `tenant` is the one that was asked for. */
+export function keyTable(records: readonly KeyRecord[], now: number, tenant?: string): string {
+  if (records.length === 0 && tenant !== undefined) return `No keys of tenant ${tenant}.\n`
   if (records.length === 0) return 'No keys. Make one with: xjp-gateway keys create --tenant NAME\n'
   const head = ['ID', 'KEY', 'TENANT', 'STATE', 'MODELS', 'LAST USED', 'DESCRIPTION']
   const rows = records.map((record) =>

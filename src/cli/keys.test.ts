@@ -144,6 +144,7 @@ describe('a key’s life', () => {
     const name = String(id)
     expect(await json('list')).toHaveLength(2)
     expect(await json('list', '--tenant', 'acme')).toMatchObject([{ id }])
+    expect((await keys('list', '--tenant', 'nobody')).stdout).toBe('No keys of tenant nobody.\n')
     expect((await keys('list')).stdout).toContain(`${name}  ${String(key).slice(0, 8)}…  acme    active`)
     expect(await json('show', name)).toMatchObject({ rate_limit_rpm: 5 })
     expect(await json('update', name, '--tpm', 'none', '--rpd', '7', '--scopes', 'x')).toMatchObject({
@@ -228,6 +229,7 @@ describe('what cannot be done', () => {
     const { keys } = workplace({ DATABASE_URL: 'postgres://u:hunter2secret@127.0.0.1:9/x' })
     const { code, stderr } = await keys('list')
     expect(code).toBe(1)
+    expect(stderr).toStartWith('xjp-gateway keys list: the database cannot be asked: ')
     expect(stderr).toContain('Nothing was changed')
     expect(stderr).not.toContain('hunter2secret')
   })

@@ -8,7 +8,7 @@ import type { KeyChange, KeyLimits, KeyRecord } from '../store/ports/keys.ts'
 import { StoreUnavailable } from '../store/ports/unavailable.ts'
 import { NewerSchema } from '../store/sql/newer-schema.ts'
 import { type Flags, type ParsedArguments, parseArguments, UsageError } from './arguments.ts'
-import { announce, databaseFlags, NoDatabase, openCommandDatabase } from './command-database.ts'
+import { announce, databaseFlags, faultText, NoDatabase, openCommandDatabase } from './command-database.ts'
 import type { CommandIo } from './config.ts'
 import { duration, type KeyWords, keyFlags, keyWords, tenantName } from './key-flags.ts'
 import { jsonText, keyJson, keyTable, keyText } from './key-output.ts'
@@ -155,7 +155,7 @@ async function run(
   } catch (thrown) {
     const known = failures.find(({ kind }) => thrown instanceof kind)
     if (!known || !(thrown instanceof Error)) throw thrown
-    io.stderr(`xjp-gateway ${name}: ${thrown.message}\n${known.hint}`)
+    io.stderr(`xjp-gateway ${name}: ${faultText(thrown)}\n${known.hint}`)
     return known.code
   } finally {
     await database?.close()
@@ -226,7 +226,7 @@ function list(parsed: ParsedArguments): (work: Work) => Promise<void> {
     } while (after !== undefined)
     print(
       records.map((record) => keyJson(record)),
-      keyTable(records, now),
+      keyTable(records, now, tenant),
     )
   }
 }

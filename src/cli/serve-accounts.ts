@@ -37,6 +37,23 @@ export function weakToken({ env }: Pick<CommandIo, 'env'>): string | undefined {
   }
 }
 
+/** The accounts; undefined, with a line that says why, when the data directory cannot be written. */
+export async function openPlaces(
+  open: () => Promise<Accounts>,
+  dataDirectory: string | undefined,
+  { stderr }: Pick<CommandIo, 'stderr'>,
+): Promise<Accounts | undefined> {
+  try {
+    return await open()
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'syscall' in thrown)) throw thrown
+    stderr(
+      `xjp-gateway: cannot write to the data directory ${dataDirectory}: ${thrown.message}\nName another one with --data-dir.\n`,
+    )
+    return undefined
+  }
+}
+
 /** Why this program must leave the database alone: a later release has been there. */
 export async function newerSchema({ database }: Accounts): Promise<string | undefined> {
   try {

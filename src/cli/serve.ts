@@ -17,6 +17,7 @@ import { withoutOwnAddress } from './own-address.ts'
 import {
   dataDirectoryOf,
   newerSchema,
+  openPlaces,
   showAdministratorToken,
   tellWhoMayCall,
   weakToken,
@@ -60,7 +61,12 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     onReload: (report) => onReload(report, live, log, redactor, parsed, io),
   })
   const dataDirectory = dataDirectoryOf(first.snapshot, parsed, io)
-  const accounts = await openAccounts({ snapshot: () => live.snapshot, dataDirectory, log })
+  const accounts = await openPlaces(
+    () => openAccounts({ snapshot: () => live.snapshot, dataDirectory, log }),
+    dataDirectory,
+    io,
+  )
+  if (!accounts) return 1
   const gateway = createGateway({
     snapshot: () => live.snapshot,
     services: googleServices(io.env),

@@ -8,7 +8,13 @@ import { NewerSchema } from '../store/sql/newer-schema.ts'
 import { inserterFor, JOURNAL_FOLDER } from '../usage/ledger.ts'
 import { shipTails } from '../usage/recovery.ts'
 import { type Flags, type ParsedArguments, parseArguments, UsageError } from './arguments.ts'
-import { DATA_DIRECTORY, databaseFlags, NoDatabase, openCommandDatabase } from './command-database.ts'
+import {
+  DATA_DIRECTORY,
+  databaseFlags,
+  faultText,
+  NoDatabase,
+  openCommandDatabase,
+} from './command-database.ts'
 import type { CommandIo } from './config.ts'
 import { type Report, reportJson, reportText } from './usage-output.ts'
 
@@ -173,7 +179,7 @@ function explained(thrown: unknown, io: CommandIo): number {
     return WRONG_USE
   }
   if (thrown instanceof NoDatabase || thrown instanceof StoreUnavailable || thrown instanceof NewerSchema) {
-    io.stderr(`xjp-gateway usage: ${thrown.message}\n`)
+    io.stderr(`xjp-gateway usage: ${faultText(thrown)}\n`)
     return FAILED
   }
   throw thrown

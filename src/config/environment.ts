@@ -2,7 +2,7 @@ import type { HttpProvider, Provider } from '../providers/provider.ts'
 import type { Problem } from './problem.ts'
 import type { Environment } from './references.ts'
 import type { Config } from './schema.ts'
-import { isHttpAddress } from './schema-fields.ts'
+import { isHttpAddress, isStoreAddress, storeAddresses } from './schema-fields.ts'
 import type { ProviderSection } from './schema-provider.ts'
 import { looksSecret } from './secrets.ts'
 import { type Tree, treeAt } from './tree.ts'
@@ -111,16 +111,20 @@ export function withStores(
   config: Config,
   environment: Environment,
   labels: Map<string, string>,
-): Pick<Config, 'database' | 'redis'> {
-  const url = (name: string, given: string | undefined): { url?: string } => {
-    if (given !== undefined) return { url: given }
+): { stores: Pick<Config, 'database' | 'redis'>; problems: Problem[] } {
+  const problems: Problem[] = []
+  const url = (store: 'database' | 'redis', name: string): { url?: string } => {
+    if (config[store].url !== undefined) return {}
     const value = environment[name]
     if (value === undefined || value === '') return {}
     labels.set(value, `ENV:${name}`)
+    if (!isStoreAddress(store, value))
+      problems.push({ file: 'environment', path: name, expected: storeAddresses[store].expected })
     return { url: value }
   }
-  return {
-    database: { ...config.database, ...url('DATABASE_URL', config.database.url) },
-    redis: { ...config.redis, ...url('REDIS_URL', config.redis.url) },
+  const stores = {
+    database: { ...config.database, ...url('database', 'DATABASE_URL') },
+    redis: { ...config.redis, ...url('redis', 'REDIS_URL') },
   }
+  return { stores, problems }
 }

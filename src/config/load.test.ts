@@ -254,6 +254,17 @@ describe('stores', () => {
     const { database } = snapshotOf('a.toml', '[database]\nurl = "postgres://other/x"\n', { environment })
     expect(database.url).toBe('postgres://other/x')
   })
+
+  test('an address of another kind is refused, and never repeated', () => {
+    const wrong = { DATABASE_URL: 'mysql://u:hidden@db/x', REDIS_URL: 'localhost:6379' }
+    expect(problemLines('', undefined, { environment: wrong })).toEqual([
+      'environment: DATABASE_URL: expected an address of the form postgres://user:password@host:port/database',
+      'environment: REDIS_URL: expected an address of the form redis://:password@host:port, or rediss:// with TLS',
+    ])
+    expect(problemLines('a.toml', '[redis]\nurl = "http://:hidden@r"\n', {})).toEqual([
+      'a.toml:2:7: redis.url: expected an address of the form redis://:password@host:port, or rediss:// with TLS',
+    ])
+  })
 })
 
 describe('tenants and prices', () => {

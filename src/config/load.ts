@@ -102,11 +102,12 @@ export function loadDocument(document: Document | undefined, options: LoadOption
   const tree = document?.tree ?? newTable()
   const { fillsFromEnvironment } = read.translated
   const telemetry = withTelemetry(read.translated.config, tree, options.environment, fillsFromEnvironment)
-  problems.push(...telemetry.problems)
+  const { stores, problems: ofStores } = withStores(read.translated.config, options.environment, labels)
+  problems.push(...telemetry.problems, ...ofStores)
   const config = withOverrides(
     {
       ...read.translated.config,
-      ...withStores(read.translated.config, options.environment, labels),
+      ...stores,
       observability: telemetry.observability,
     },
     options.overrides,

@@ -28,6 +28,35 @@ export function address(description: string): z.ZodString {
   return z.string().refine(isHttpAddress).meta({ description, 'x-environment': true, 'x-expected': ADDRESS })
 }
 
+/** The protocols of a store's address, and how it is said; the address holds a password, so nothing repeats it. */
+export const storeAddresses = {
+  database: {
+    pattern: /^postgres(ql)?:/i,
+    expected: 'an address of the form postgres://user:password@host:port/database',
+  },
+  redis: {
+    pattern: /^rediss?:/i,
+    expected: 'an address of the form redis://:password@host:port, or rediss:// with TLS',
+  },
+} as const
+
+export function isStoreAddress(store: keyof typeof storeAddresses, value: string): boolean {
+  return storeAddresses[store].pattern.test(value) && URL.canParse(value)
+}
+
+/** Where a store is. */
+export function storeAddress(store: keyof typeof storeAddresses, description: string): z.ZodString {
+  return z
+    .string()
+    .refine((value) => isStoreAddress(store, value))
+    .meta({
+      description,
+      writeOnly: true,
+      'x-environment': true,
+      'x-expected': storeAddresses[store].expected,
+    })
+}
+
 const LONGEST_MS = 86_400_000
 
 export function milliseconds(description: string): z.ZodInt {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { environmentText, modelNames, named, secret, text } from './schema-fields.ts'
+import { environmentText, modelNames, named, storeAddress, text } from './schema-fields.ts'
 
 const count = (description: string): z.ZodOptional<z.ZodInt> =>
   z.int().min(1).max(1_000_000_000_000).optional().describe(description)
@@ -116,7 +116,8 @@ export const usageSchema = z.strictObject({
 })
 
 export const databaseSchema = z.strictObject({
-  url: secret(
+  url: storeAddress(
+    'database',
     'Address of a PostgreSQL database (`postgres://…`). Default: the variable `DATABASE_URL`, else SQLite in the data directory.',
   ).optional(),
   pool_size: z.int().min(1).max(1_000).default(5).describe('Connections to PostgreSQL.'),
@@ -137,7 +138,8 @@ const onLoss = (standard: 'local' | 'deny' | 'allow', what: string) =>
     )
 
 export const redisSchema = z.strictObject({
-  url: secret(
+  url: storeAddress(
+    'redis',
     'Address of a Redis server (`redis://…`). Default: the variable `REDIS_URL`, else limits are kept in this process.',
   ).optional(),
   prefix: environmentText('Every name in Redis begins with this.').default('xjp:'),

@@ -6,7 +6,7 @@ import type { Target } from '../pipeline/target.ts'
 import { checkScope } from '../policies/authorise.ts'
 import { targetsOf } from '../policies/route.ts'
 import { decodeCountRequest } from '../protocol/dialects/messages/count-tokens.ts'
-import { errorKinds } from '../protocol/model/error.ts'
+import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import { estimateTokens } from '../protocol/model/estimate.ts'
 import { isObject, parseJson } from '../protocol/model/json.ts'
 import { readAll } from '../upstream/source.ts'
@@ -22,7 +22,20 @@ const MAXIMUM_BYTES = 64 * 1024
  * `POST /v1/messages/count_tokens`: the upstream's own count where it has one; otherwise, or when the upstream fails
  * to count, a local estimate that says so (`x-xjp-estimated: true`).
  */
-export async function countTokens(gateway: Gateway, inbound: Inbound): Promise<Response> {
+export function countTokens(gateway: Gateway, inbound: Inbound): Promise<Response> {
+  const { promise, resolve, reject } = Promise.withResolvers<Response>()
+  // It is among the calls that are open: counted by `limits.max_inflight`, waited for at the end of the process.
+  const token = {}
+  const giveUp = (): void =>
+    reject(new GatewayError('unavailable', 'The gateway is shutting down', { retryAfterSeconds: 5 }))
+  gateway.active.enter(token, giveUp, () => inbound.exchange.keepOpen())
+  void answerTo(gateway, inbound)
+    .then(resolve, reject)
+    .finally(() => gateway.active.leave(token))
+  return promise
+}
+
+async function answerTo(gateway: Gateway, inbound: Inbound): Promise<Response> {
   const call = await acceptCall(gateway, inbound, 'messages', (_client, body) =>
     decodeCountRequest(body.json),
   )

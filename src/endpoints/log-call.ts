@@ -24,6 +24,7 @@ function logCall(gateway: Gateway, call: Call): void {
   gateway.log[failed ? 'warn' : 'info']('request', {
     request_id: call.id,
     tenant_id: call.tenant,
+    key_id: call.identity.key?.id,
     endpoint: record.endpoint,
     model: record.model,
     provider: record.provider,

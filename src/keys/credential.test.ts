@@ -144,6 +144,13 @@ describe('promise I2: every carrier obeys the same rules', () => {
 
 test('a proxy shows itself', () => {
   expect(cameThroughProxy(new Headers())).toBe(false)
-  for (const name of ['X-Forwarded-For', 'forwarded', 'x-real-ip'])
+  for (const name of [
+    'X-Forwarded-For',
+    'forwarded',
+    'x-real-ip',
+    'Via',
+    'X-Forwarded-Proto',
+    'CF-Connecting-IP',
+  ])
     expect(cameThroughProxy(new Headers({ [name]: '192.0.2.1' }))).toBe(true)
 })

@@ -39,7 +39,13 @@ function twoCredentials(first: string, second: string): GatewayError {
   )
 }
 
+/** What proxies, tunnels and content networks add of their own accord; any of them tells. */
+const traces = [
+  ...['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-host', 'x-forwarded-proto'],
+  ...['x-forwarded-port', 'x-forwarded-server', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip'],
+] as const
+
 /** Whether a request came through a proxy, so that the peer's address says nothing about who calls. */
 export function cameThroughProxy(headers: Headers): boolean {
-  return headers.has('x-forwarded-for') || headers.has('forwarded') || headers.has('x-real-ip')
+  return traces.some((name) => headers.has(name))
 }

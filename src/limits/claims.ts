@@ -9,6 +9,7 @@ import { type Price, priceOf, reservationOf } from '../usage/prices.ts'
 import { periodOf } from './period.ts'
 import { type Plan, planFor } from './plan.ts'
 import type { Planned, Rule } from './rule.ts'
+import { thinkingOnTop } from './thinking.ts'
 
 /** What is reserved for an answer whose length the request does not bound. */
 const USUAL_OUTPUT_TOKENS = 4_096
@@ -52,7 +53,7 @@ function fixedClaims(plan: Plan): Planned {
 }
 
 function variableClaims({ rules }: Plan, call: Call, now: number): Planned {
-  const size = new RequestSize(call.request)
+  const size = new RequestSize(call)
   return { rules, claims: rules.map((rule) => claimOf(rule, call, size, now)) }
 }
 
@@ -83,11 +84,13 @@ function claimOf({ measure }: Rule, call: Call, size: RequestSize, now: number):
 /** The most a call can come to, counted once when it is asked for. */
 class RequestSize {
   readonly #request: ChatRequest
+  readonly #targets: readonly Target[]
   #input: number | undefined
   #images: number | undefined
 
-  constructor(request: ChatRequest) {
+  constructor({ request, targets }: Call) {
     this.#request = request
+    this.#targets = targets
   }
 
   get input(): number {
@@ -104,8 +107,11 @@ class RequestSize {
   /** Without a bound of its own a request reserves the usual, and no more than the limit leaves beside its prompt. */
   output(limit = Number.POSITIVE_INFINITY): number {
     const { maxOutputTokens, candidates = 1 } = this.#request
-    // Beyond it numbers are no whole ones any more; every limit is far below.
-    if (maxOutputTokens !== undefined) return Math.min(maxOutputTokens * candidates, MOST_TOKENS)
+    if (maxOutputTokens !== undefined) {
+      const each = maxOutputTokens + thinkingOnTop(this.#request, this.#targets)
+      // Beyond it numbers are no whole ones any more; every limit is far below.
+      return Math.min(each * candidates, MOST_TOKENS)
+    }
     return Math.min(USUAL_OUTPUT_TOKENS * candidates, Math.max(1, limit - this.input))
   }
 }

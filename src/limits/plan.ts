@@ -139,7 +139,7 @@ function requestRows(name: string, limits: Possible): (Row | undefined)[] {
       : {
           code: 'burst',
           category: 'requests',
-          text: `${burst} requests at once`,
+          text: `${counted(burst, 'request')} at once`,
           measure: { type: 'fixed', claim: { kind: 'burst', name: `${name}:burst`, perMinute, burst } },
         },
     perDay === undefined
@@ -152,7 +152,7 @@ function requests(code: Row['code'], name: string, limit: number, unit: string, 
   return {
     code,
     category: 'requests',
-    text: `${limit} requests a ${unit}`,
+    text: `${counted(limit, 'request')} a ${unit}`,
     measure: { type: 'fixed', claim: { kind: 'window', name, limit, amount: 1, windowMs } },
   }
 }
@@ -168,7 +168,7 @@ function tokens(
   return {
     code,
     category: 'tokens',
-    text: `${limit} tokens a ${unit}`,
+    text: `${counted(limit, 'token')} a ${unit}`,
     quota: unit === 'day',
     measure: { type: 'tokens', name, limit, windowMs },
   }
@@ -196,7 +196,11 @@ function slots(name: string, limit: number | undefined): Row | undefined {
   return {
     code: 'concurrency',
     category: 'requests',
-    text: `${limit} calls open at the same time`,
+    text: `${counted(limit, 'call')} open at the same time`,
     measure: { type: 'fixed', claim: { kind: 'slot', name, limit } },
   }
+}
+
+function counted(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? '' : 's'}`
 }

@@ -143,7 +143,7 @@ describe('limits of requests', () => {
     const key = keyWith({ requestsPerMinute: 1, budgetPerDay: 1n })
     const admitted: unknown = limitRequests(limits, call(key))
     expect(admitted).toBeUndefined()
-    expect(() => limitRequests(limits, call(key))).toThrow('limited to 1 requests a minute')
+    expect(() => limitRequests(limits, call(key))).toThrow('limited to 1 request a minute')
   })
 
   test('D9: a client that obeys the headers is never refused, 1,000 cycles', async () => {
@@ -186,7 +186,7 @@ describe('slots', () => {
     const key = keyWith({ concurrency: 1 })
     const open = call(key)
     await run(limits, open)
-    expect((await run(limits, call(key)))?.message).toContain('1 calls open at the same time (concurrency)')
+    expect((await run(limits, call(key)))?.message).toContain('1 call open at the same time (concurrency)')
     open.ends[0]?.()
     expect(await run(limits, call(key))).toBeUndefined()
   })

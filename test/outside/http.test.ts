@@ -33,7 +33,7 @@ const length = `Content-Length: ${body.length}\r\n`
 
 const rows: [string, string, number][] = [
   ['HTTP/1.0 without a host', 'GET /healthz HTTP/1.0\r\n\r\n', 200],
-  ['a host that is none', 'GET /healthz HTTP/1.1\r\nHost: [x\r\nConnection: close\r\n\r\n', 200],
+  ['a host that is none', 'GET /healthz HTTP/1.1\r\nHost: [x\r\nConnection: close\r\n\r\n', 400],
   ['an absolute target', `GET http://elsewhere/healthz HTTP/1.1\r\n${head}\r\n`, 200],
   ['HEAD', `HEAD /v1/models HTTP/1.1\r\n${head}\r\n`, 200],
   ['a trailing slash', `POST ${chat}/ HTTP/1.1\r\n${head}${json}${length}\r\n${body}`, 200],

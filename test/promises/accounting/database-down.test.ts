@@ -11,7 +11,7 @@ import { type House, loadFor, openHouse, p99, startLoad } from './support/house.
 
 /** C6 the database is away and nobody notices; C7 for longer than the journal lasts; F3 no connection of its is held while a stream is open. */
 
-const AWAY_MS = size(5_000, 60_000)
+const AWAY_MS = size(3_000, 60_000)
 const DRAINED_MS = 30_000
 const PER_SECOND = 50
 
