@@ -15,7 +15,8 @@ test('an end that fails keeps no slot and hides no line of the log', () => {
   }
   const ends = [() => done.push('first'), fails, () => done.push('slot')]
   const snapshot: Partial<Gateway['snapshot'] & { version: string }> = { version: 'v' }
-  const call = callWith({ ends: ends as (() => void)[], snapshot: snapshot as never })
+  const identity = { tenant: 'acme' }
+  const call = callWith({ identity, ends: ends as (() => void)[], snapshot: snapshot as never })
   endCall(gateway as Gateway, call)
   expect(done).toEqual(['first', 'slot'])
   expect(said).toEqual(['a call could not be concluded', 'request'])
