@@ -187,7 +187,7 @@ describe('the journal', () => {
     expect([allIn(where), journal.isWaiting]).toEqual([['a?', 'a!', 'b?'], false])
   })
 
-  test('intents of one moment share a write; one whose call is given up meanwhile is not written', async () => {
+  test('intents of one turn share a write; one whose call is given up meanwhile is not written', async () => {
     const where = folder()
     const journal = journalIn(where)
     const written = ['a', 'b', 'c'].map((id) => journal.intent(intentOf(id)))

@@ -39,7 +39,7 @@ export class Journal {
   #completeBytes = 0
   /** Lines of settled rows that no write has taken along yet. */
   #waiting: string[] = []
-  /** Intents that the end of this moment writes, and what their attempts wait for. */
+  /** Intents that the end of this turn of the loop writes, and what their attempts wait for. */
   #coming = new Map<string, string>()
   #turn: ReturnType<typeof Promise.withResolvers<void>> | undefined
   /** Intents that are not settled, and the segment each stands in. */
@@ -80,8 +80,8 @@ export class Journal {
   }
 
   /**
-   * Resolves when it is written; rejects with the file system's error. Intents of one moment share one write, and it
-   * takes along the rows that wait.
+   * Resolves when it is written; rejects with the file system's error. All intents of one turn of the loop share one
+   * write, which takes along the rows that wait.
    */
   intent(intent: Intent): Promise<void> {
     this.#coming.set(keyOf(intent.id, intent.attempt), intentLine(intent))
