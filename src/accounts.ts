@@ -9,7 +9,7 @@ import { createIdempotency } from './store/create-idempotency.ts'
 import { createVault } from './store/create-vault.ts'
 import { MemoryAnnouncements } from './store/memory/announcements.ts'
 import type { Database } from './store/open.ts'
-import type { Announcements, IdempotencyState, StoreHealth } from './store/ports/shared-state.ts'
+import type { IdempotencyState, StoreHealth } from './store/ports/shared-state.ts'
 import type { RedisAnnouncements } from './store/redis/announcements.ts'
 import type { RedisConnection } from './store/redis/connection.ts'
 import type { Vault } from './store/vault.ts'
@@ -21,7 +21,6 @@ export interface Accounts {
   /** Undefined in open mode without a data directory or a database: nothing is kept then. */
   database: Database | undefined
   identifier: Identifier
-  announcements: Announcements
   idempotency: IdempotencyState
   vault: Vault
   limits: Limits
@@ -90,7 +89,6 @@ export async function openAccounts({ snapshot, dataDirectory, log }: AccountsPar
   return {
     database,
     identifier,
-    announcements,
     idempotency: idempotency.state,
     vault: vault.vault,
     limits,
