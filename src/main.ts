@@ -1,7 +1,7 @@
 import type { Accounts } from './accounts.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { ActiveCalls, type Gateway } from './endpoints/gateway.ts'
-import type { ClientDialect } from './pipeline/call.ts'
+import type { CallObserver, ClientDialect } from './pipeline/call.ts'
 import { compose } from './pipeline/call.ts'
 import { exchange, type Outside } from './pipeline/exchange.ts'
 import { newId } from './platform/random.ts'
@@ -47,6 +47,7 @@ export function createGateway(parts: {
   snapshot(): Snapshot
   services: Services
   accounts: Accounts
+  observers: readonly CallObserver[]
   log: Logger
   redactor: Redactor
 }): Gateway {

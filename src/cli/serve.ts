@@ -71,6 +71,7 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     snapshot: () => live.snapshot,
     services: googleServices(io.env),
     accounts,
+    observers: [],
     log,
     redactor,
   })

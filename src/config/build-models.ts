@@ -4,8 +4,8 @@ import { camel, overlay } from './camel.ts'
 import type { Path } from './place.ts'
 import { indexesLeft } from './pruned.ts'
 import type { Config } from './schema.ts'
-import type { ModelSection, RouteSection } from './schema-model.ts'
-import type { ModelEntry, Route } from './snapshot.ts'
+import { circuitSchema, type ModelSection, type RouteSection } from './schema-model.ts'
+import type { Circuit, ModelEntry, Route, RouteCondition } from './snapshot.ts'
 import { touches } from './systems/system.ts'
 
 type CapabilitiesSection = NonNullable<RouteSection['capabilities']>
@@ -15,18 +15,45 @@ function capabilitiesOf(section: CapabilitiesSection): Partial<Capabilities> {
 }
 
 /** The parts of a route that do not depend on where it goes, with the file's defaults. */
-export function routeDefaults(config: Config): Pick<Route, 'timeouts' | 'retry'> {
-  return { timeouts: camel(config.timeouts), retry: camel(config.retry) }
+export function routeDefaults(config: Config): Pick<Route, 'timeouts' | 'retry' | 'circuit'> {
+  const { max_retries, backoff_ms } = config.retry
+  const circuit = circuitOf(config, undefined, false)
+  return {
+    timeouts: camel(config.timeouts),
+    retry: { maxRetries: max_retries, backoffMs: backoff_ms },
+    ...(circuit === undefined ? {} : { circuit }),
+  }
+}
+
+/** A circuit nobody asked for opens only when failures last: a few quick ones say little about a route. */
+const UNASKED_SPAN_MILLISECONDS = 5_000
+
+/** The circuit of a route: asked for by itself or by the file, else for routes that another can stand in for. */
+export function circuitOf(
+  config: Config,
+  section: RouteSection['circuit'],
+  hasOthers: boolean,
+): Circuit | undefined {
+  const isAsked = section !== undefined || config.circuit !== undefined
+  const { enabled = isAsked || hasOthers, ...numbers } = {
+    ...circuitSchema.parse({}),
+    ...config.circuit,
+    ...section,
+  }
+  return enabled ? { ...camel(numbers), failureSpanMs: isAsked ? 0 : UNASKED_SPAN_MILLISECONDS } : undefined
 }
 
 /** Every model of the configuration whose routes make sense; the others leave problems. */
 export function buildModels(context: BuildContext, providers: ProviderSet): ModelEntry[] {
   return Object.entries(context.config.models).flatMap(([name, section]) => {
     const path = ['models', name]
-    const routes = routesOf(section, path, context).flatMap(({ route, path: at }) => {
+    const placed = routesOf(section, path, context)
+    const routes = placed.flatMap(({ route, path: at }) => {
       const provider = providers.require(route.provider, [...at, 'provider'])
       checkTimeouts(route, at, context)
-      return provider === undefined ? [] : [buildRoute(route, provider, section, context.config)]
+      return provider === undefined
+        ? []
+        : [buildRoute(route, provider, section, context.config, placed.length > 1)]
     })
     return routes.length === 0 ? [] : [buildEntry(name, section, routes, context.config)]
   })
@@ -68,8 +95,15 @@ function checkTimeouts(route: RouteSection, path: Path, { problems, report }: Bu
     )
 }
 
-function buildRoute(route: RouteSection, provider: string, model: ModelSection, config: Config): Route {
-  const { region, project, weight, circuit, timeouts_ms } = route
+function buildRoute(
+  route: RouteSection,
+  provider: string,
+  model: ModelSection,
+  config: Config,
+  hasOthers: boolean,
+): Route {
+  const { region, project, weight, when, timeouts_ms } = route
+  const circuit = circuitOf(config, route.circuit, hasOthers)
   const defaults = routeDefaults(config)
   const capabilities = {
     ...capabilitiesOf(model.capabilities ?? {}),
@@ -86,7 +120,8 @@ function buildRoute(route: RouteSection, provider: string, model: ModelSection, 
       camel({ ...route.timeouts, ...(timeouts_ms && { total_ms: timeouts_ms }) }),
     ),
     retry: overlay(defaults.retry, camel(route.retry ?? {})),
-    ...(circuit === undefined ? {} : { circuit: camel(circuit) }),
+    ...(when === undefined ? {} : { when: when as RouteCondition }),
+    ...(circuit === undefined ? {} : { circuit }),
     ...(Object.keys(capabilities).length === 0 ? {} : { capabilities }),
   }
 }
@@ -100,9 +135,24 @@ function buildEntry(name: string, section: ModelSection, routes: Route[], config
     ...(section.owned_by === undefined ? {} : { ownedBy: section.owned_by }),
     ...(section.created === undefined ? {} : { created: section.created }),
     routes,
+    ...balanceOf(section, routes),
     defaults: {
       ...(temperature === undefined ? {} : { temperature }),
       ...(max_tokens === undefined ? {} : { maxOutputTokens: max_tokens }),
     },
+  }
+}
+
+/** How one of several routes is chosen, and what goes with it. */
+function balanceOf(
+  { balance, sticky, hedge, deadline_ms }: ModelSection,
+  routes: readonly Route[],
+): Pick<ModelEntry, 'balance' | 'sticky' | 'hedge' | 'deadlineMs'> {
+  const isWeighted = routes.some(({ weight }) => weight !== undefined)
+  return {
+    balance: balance ?? (isWeighted ? 'weight' : 'order'),
+    ...(sticky === undefined || sticky === false ? {} : { sticky: sticky === true ? 'either' : sticky }),
+    ...(hedge === undefined ? {} : { hedge: camel(hedge) }),
+    ...(deadline_ms === undefined ? {} : { deadlineMs: deadline_ms }),
   }
 }

@@ -59,7 +59,7 @@ export function buildSnapshot(context: BuildContext, source: BuildSource): Built
     auth: { mode: authMode(config) },
     limits: camel(config.limits),
     timeouts: defaults.timeouts,
-    retry: defaults.retry,
+    retry: camel(config.retry),
     providers: providers.settings,
     models: names.models,
     translation: translation(config),

@@ -13,24 +13,6 @@ interface Pending {
  */
 export const notInEffect: readonly Pending[] = [
   {
-    paths: ['models.*.routes.*.weight'],
-    notice: 'weights of routes are read but not in effect yet: routes are tried in the order of the file',
-  },
-  {
-    paths: ['models.*.*.circuit', 'models.*.routes.*.circuit'],
-    notice: 'circuit is read but not in effect yet: a failing route is not given a rest',
-  },
-  {
-    paths: [
-      'observability.otlp_grpc',
-      'observability.otlp_http',
-      'observability.exporters',
-      'observability.dump_downstream',
-      'observability.trace_body_max_bytes',
-    ],
-    notice: 'observability exporters are read but not in effect yet: no traces and metrics are sent out',
-  },
-  {
     paths: ['downstream.pool_max_idle_per_host'],
     notice:
       'downstream.pool_max_idle_per_host is read but has no effect: the runtime keeps its own pool of connections',

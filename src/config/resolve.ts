@@ -28,7 +28,7 @@ export interface Names {
   findProvider(name: string): string | undefined
   /** Model names a local provider is limited to; undefined: any. */
   offered(provider: string): readonly string[] | undefined
-  defaults: Pick<Route, 'timeouts' | 'retry'>
+  defaults: Pick<Route, 'timeouts' | 'retry' | 'circuit'>
 }
 
 /** Whether the allow- and blocklist let a name through. */

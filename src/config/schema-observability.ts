@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { address, milliseconds, secret, text } from './schema-fields.ts'
 
-export const exporters = ['otlp_grpc', 'langfuse_http'] as const
+export const exporters = ['otlp_grpc', 'langfuse_http', 'otlp_http'] as const
 
 /** The same in our own files and in those of system B (product.md §4). */
 export const observabilityShape = {
@@ -31,6 +31,13 @@ export const observabilityShape = {
         .nullable()
         .default(null)
         .describe('File that lines are appended to; its folder is made.'),
+      max_file_bytes: z
+        .int()
+        .min(1024)
+        .max(1_099_511_627_776)
+        .default(104_857_600)
+        .describe('A file that would grow beyond this is put aside (`.1`, `.2` …) and a new one begun.'),
+      max_files: z.int().min(0).max(1000).default(5).describe('How many files that were put aside are kept.'),
     })
     .prefault({})
     .describe('The log.'),
@@ -51,7 +58,9 @@ export const observabilityShape = {
       timeout_ms: milliseconds('Time for one export.').default(5000),
     })
     .prefault({})
-    .describe('Exporter `langfuse_http`: OTLP over HTTP with Basic authentication.'),
+    .describe(
+      'Exporters `langfuse_http` (OTLP over HTTP with Basic authentication) and `otlp_http` (without keys: none).',
+    ),
   exporters: z
     .strictObject({
       tracing: z.enum(exporters).nullable().default(null).describe('Where traces go; `null`: nowhere.'),
@@ -71,5 +80,47 @@ export const observabilitySchema = z.strictObject({
     .default(32_768)
     .describe(
       'Longest body kept in a trace, in bytes; the rest is cut. Default: `TRACE_BODY_MAX_BYTES`, then 32768.',
+    ),
+  trace_sample_rate: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'Share of calls that are traced when the client brings no `traceparent`; with one, its own decision holds. Failed calls are always traced.',
+    ),
+  trace_content: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether traces carry prompts and answers (`input`, `output`). Content becomes visible. Default: false; true for `langfuse_http`, which exists to show it.',
+    ),
+  access: z
+    .enum(['local', 'public', 'administrator'])
+    .default('local')
+    .describe(
+      'Who may read `/metrics` and `/status`: callers on this machine and administrators, everybody, or administrators alone (`Authorization: Bearer` with the administrator’s token).',
+    ),
+  samples: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe('Whether prompts and answers of some calls are kept in a file. Content becomes visible.'),
+      rate: z.number().min(0).max(1).default(0.01).describe('Share of calls that are kept.'),
+      tenants: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Tenants whose calls are kept; `*` stands for any characters. Empty: none.'),
+      retention_days: z
+        .int()
+        .min(1)
+        .max(3650)
+        .default(7)
+        .describe('Days after which what was kept is deleted.'),
+    })
+    .prefault({})
+    .describe(
+      'Samples of prompts and answers, in the folder `samples` of the data directory. Off by default.',
     ),
 })

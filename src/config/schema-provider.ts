@@ -13,6 +13,29 @@ export const providerSchema = z.strictObject({
     'Key for the upstream. Default: the vendor’s usual variable in the environment, unless this section has another name than its type and a `base_url` of its own: a key is never sent to an address it was not meant for.',
   ).optional(),
   access_token: secret('OAuth access token, for providers that take one in place of a key.').optional(),
+  credentials: z
+    .array(
+      z.strictObject({
+        name: text('Name in logs and metrics. Default: its place in the list, from 1.').optional(),
+        api_key: secret('Key for the upstream.').optional(),
+        access_token: secret('OAuth access token.').optional(),
+        service_account_file: environmentText('Path of a Google service account file.').optional(),
+        project: environmentText('Cloud project of this credential.').optional(),
+        concurrency: z
+          .int()
+          .min(1)
+          .max(1_000_000)
+          .optional()
+          .describe('Calls that may be open with it at the same time. Default: no limit.'),
+      }),
+    )
+    .min(1)
+    .optional()
+    .meta({
+      description:
+        'Several credentials in place of one. Calls are spread over them; one that is refused or told to wait is left alone for a while and the next is taken.',
+      'x-expected': 'a list of one or more credentials',
+    }),
   service_account_file: environmentText(
     'Path of a Google service account file; its tokens are fetched and renewed by the gateway.',
   ).optional(),

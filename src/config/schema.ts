@@ -2,13 +2,14 @@ import { z } from 'zod'
 import {
   documentPolicies,
   efforts,
+  milliseconds,
   modelNames,
   named,
   providerNames,
   text,
   tokenCounts,
 } from './schema-fields.ts'
-import { modelSchema } from './schema-model.ts'
+import { circuitSchema, modelSchema } from './schema-model.ts'
 import { observabilitySchema } from './schema-observability.ts'
 import { providerSchema } from './schema-provider.ts'
 import {
@@ -27,6 +28,14 @@ const serverSchema = z.strictObject({
     'Address to listen on. The default is reached from this machine only; `0.0.0.0` from everywhere.',
   ).default('127.0.0.1'),
   port: z.int().min(0).max(65_535).default(8080).describe('Port to listen on; 0 takes a free one.'),
+  workers: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(1)
+    .describe(
+      'Processes that share the port (`--workers`). More than one need Redis for what they share: limits, idempotency, rests of routes.',
+    ),
   drain_seconds: z
     .int()
     .min(0)
@@ -98,7 +107,29 @@ const limitsSchema = z.strictObject({
     .max(1_000_000)
     .optional()
     .describe(
-      'Calls that may be open at the same time; further ones are refused with 503. Default: no limit.',
+      'Calls that may be open at the same time; further ones wait in the queue, if there is one, or are refused with 503. Default: no limit.',
+    ),
+  queue: z
+    .strictObject({
+      size: z
+        .int()
+        .min(0)
+        .max(1_000_000)
+        .default(0)
+        .describe('Calls that may wait for a place when `max_inflight` are open. Default: none.'),
+      wait_ms: milliseconds('Longest wait for a place; then the call is refused with 503.').default(2_000),
+    })
+    .prefault({})
+    .describe(
+      'Where calls wait when `max_inflight` are open. Tenants take turns, so that one with many calls does not keep the others waiting.',
+    ),
+  max_delay_ms: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(250)
+    .describe(
+      'When the process is so busy that its work is this late (milliseconds), new calls are refused with 503 until it has caught up; health and administration are answered. 0: never.',
     ),
 })
 
@@ -147,6 +178,37 @@ const retrySchema = z.strictObject({
     .default(500)
     .describe(
       'Longest wait before the first further attempt, in milliseconds; doubled each time. The wait itself is drawn at random below it.',
+    ),
+  max_attempts: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(10)
+    .describe('Attempts one request may cause in all, over all routes and credentials.'),
+  max_retry_after_ms: z
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(10_000)
+    .describe(
+      'Longest wait that is sat out when an upstream asks for one (`retry-after`); for a longer one the next route is tried.',
+    ),
+  budget: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0.1)
+    .describe(
+      'Further attempts on the same route as a share of its first ones, so that a dead upstream is not flooded. A hundred in reserve, and one a second, are always allowed.',
+    ),
+  deadline_ms: milliseconds(
+    'Time a call may take up to its first content, over all its attempts; a client may ask for less with the header `x-xjp-timeout-ms`. Default: no limit but `timeouts`.',
+  ).optional(),
+  retry_after_sent: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: a request whose connection broke after it was sent, before an answer came, is sent again to the same upstream, which may have worked on it already and charge twice.',
     ),
 })
 
@@ -247,6 +309,9 @@ export const configSchema = z
     limits: limitsSchema.prefault({}).describe('What a request may be.'),
     timeouts: timeoutsSchema.prefault({}).describe('Clocks of calls to upstreams; a route may have its own.'),
     retry: retrySchema.prefault({}).describe('Further attempts; a route may have its own numbers.'),
+    circuit: circuitSchema
+      .optional()
+      .describe('When failing routes are given a rest; a route may have its own numbers.'),
     providers: named(
       providerSchema,
       providerNames,

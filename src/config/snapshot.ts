@@ -16,10 +16,40 @@ export interface Retry {
   readonly backoffMs: number
 }
 
+/** What holds for all attempts of a call together. */
+export interface RetryPolicy extends Retry {
+  readonly maxAttempts: number
+  readonly maxRetryAfterMs: number
+  /** Further attempts on the same route as a share of its first ones. */
+  readonly budget: number
+  readonly deadlineMs?: number
+  readonly retryAfterSent: boolean
+}
+
+/** When a route is given a rest, and how it comes back. */
 export interface Circuit {
   readonly failureThreshold: number
+  /**
+   * The failures in a row must also reach over this time, in milliseconds. 0 where the configuration asks for the
+   * circuit; some seconds where it was not asked for.
+   */
+  readonly failureSpanMs: number
+  readonly failureRate: number
+  readonly windowMs: number
+  readonly minimumAttempts: number
   readonly openMs: number
+  readonly probes: number
   readonly successThreshold: number
+}
+
+export type Balance = 'order' | 'weight' | 'latency' | 'price'
+export type Sticky = 'session' | 'prefix' | 'either'
+
+/** Who may be sent to a route; everything named must fit. */
+export interface RouteCondition {
+  readonly tenants?: readonly string[]
+  readonly tags?: Readonly<Record<string, string>>
+  readonly stream?: boolean
 }
 
 /** Where a call may go: one model at one provider, with everything merged in. */
@@ -33,6 +63,8 @@ export interface Route {
   readonly weight?: number
   readonly timeouts: Timeouts
   readonly retry: Retry
+  readonly when?: RouteCondition
+  /** Absent: the route is never closed off. */
   readonly circuit?: Circuit
   readonly capabilities?: Readonly<Partial<Capabilities>>
 }
@@ -46,6 +78,12 @@ export interface ModelEntry {
   readonly created?: number
   /** In order of preference; never empty. */
   readonly routes: readonly Route[]
+  /** Which of them is tried first. Absent: `order`. */
+  readonly balance?: Balance
+  readonly sticky?: Sticky
+  readonly hedge?: { readonly afterMs: number; readonly budget: number }
+  /** Milliseconds up to the first content, over all attempts. */
+  readonly deadlineMs?: number
   /** Values for what a request leaves out. */
   readonly defaults: { readonly temperature?: number; readonly maxOutputTokens?: number }
 }
@@ -82,7 +120,20 @@ export interface Translation {
 }
 
 /** A provider of the snapshot: its settings, and which kind it is. */
-export type ConfiguredProvider = Readonly<ProviderSettings> & { readonly type: string }
+export type ConfiguredProvider = Readonly<ProviderSettings> & {
+  readonly type: string
+  /** Absent: the provider's own is the only one. */
+  readonly credentials?: readonly ConfiguredCredential[]
+}
+
+/** One of several credentials of a provider. */
+export interface ConfiguredCredential {
+  readonly name: string
+  /** Calls that may be open with it at the same time. */
+  readonly concurrency?: number
+  /** What of the provider's settings it replaces. */
+  readonly settings: Readonly<Partial<ProviderSettings>>
+}
 
 /** Limits of one tenant as configured; budgets are decimal texts in US dollars. */
 export type TenantSettings = Camel<Config['tenants'][string]>
@@ -110,7 +161,7 @@ export interface Snapshot {
   readonly auth: { readonly mode: 'keys' | 'first-key' | 'open' }
   readonly limits: Camel<Config['limits']>
   readonly timeouts: Timeouts
-  readonly retry: Retry
+  readonly retry: RetryPolicy
   readonly providers: Readonly<Record<string, ConfiguredProvider>>
   /** The models that are known by name; `resolve` knows more. */
   readonly models: ReadonlyMap<string, ModelEntry>

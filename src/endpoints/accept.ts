@@ -7,6 +7,7 @@ import { checkHead, parseBody, type ReadBody, readBytes } from './body.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import { leaving } from './leaving.ts'
+import { callBegun, requestRefused } from './log-call.ts'
 
 const endpointNames: Readonly<Record<DialectName, string>> = {
   'chat-completions': 'chat.completions',
@@ -26,9 +27,10 @@ export async function acceptCall(
   try {
     const call = await decodedCall(gateway, inbound, dialect, decode, startedAt)
     gateway.begin(call)
+    callBegun(gateway, call)
     return call
   } catch (thrown) {
-    gateway.refused(refusalOf(inbound, dialect, startedAt, toGatewayError(thrown)))
+    requestRefused(gateway, refusalOf(inbound, dialect, startedAt, toGatewayError(thrown)))
     throw thrown
   }
 }

@@ -1,5 +1,5 @@
 import type { Snapshot } from '../config/snapshot.ts'
-import type { Call, ClientDialect, Handler, Identity, Refusal } from '../pipeline/call.ts'
+import type { Call, CallObserver, ClientDialect, Handler, Identity, Refusal } from '../pipeline/call.ts'
 import type { Outside } from '../pipeline/exchange.ts'
 import type { Exchange } from '../platform/serve.ts'
 import type { StreamWriter } from '../platform/stream.ts'
@@ -23,6 +23,8 @@ export interface Gateway {
   refused(refusal: Refusal): void
   /** Admits a call that makes no answer under its limits of requests; throws 429 or 503. */
   limitRequests(call: Call): MaybePromise<void>
+  /** Who looks on at every call: metrics, traces, samples. */
+  observers: readonly CallObserver[]
   /** How the stores stand; for `/readyz`. */
   stores(): readonly StoreHealth[]
   clients: Readonly<Partial<Record<DialectName, ClientDialect>>>

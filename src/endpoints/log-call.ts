@@ -1,23 +1,41 @@
-import type { Call } from '../pipeline/call.ts'
+import type { Call, CallObserver, Refusal } from '../pipeline/call.ts'
 import type { Gateway } from './gateway.ts'
 
 /** Everything is over: what policies wait for runs, then the call is logged, both from its record. */
 export function endCall(gateway: Gateway, call: Call): void {
-  for (const end of call.ends) ended(gateway, call, end)
-  logCall(gateway, call)
+  for (const end of call.ends) isolated(gateway, call.id, 'a call could not be concluded', end)
+  const milliseconds = performance.now() - call.startedAt
+  tellObservers(gateway, call.id, (observer) => observer.ended?.(call, milliseconds))
+  logCall(gateway, call, milliseconds)
+}
+
+/** A call is known: who looks on is told. */
+export function callBegun(gateway: Gateway, call: Call): void {
+  tellObservers(gateway, call.id, (observer) => observer.begun?.(call))
+}
+
+/** A request that never became a call is over. */
+export function requestRefused(gateway: Gateway, refusal: Refusal): void {
+  gateway.refused(refusal)
+  tellObservers(gateway, refusal.requestId, (observer) => observer.refused?.(refusal))
+}
+
+function tellObservers(gateway: Gateway, id: string, tell: (observer: CallObserver) => void): void {
+  for (const observer of gateway.observers)
+    isolated(gateway, id, 'a call could not be observed', () => tell(observer))
 }
 
 /** They must not throw; one that does keeps neither the others from their work nor the client from its answer. */
-function ended({ log }: Gateway, call: Call, end: () => void): void {
+function isolated({ log }: Gateway, id: string, message: string, work: () => void): void {
   try {
-    end()
+    work()
   } catch (thrown) {
-    log.error('a call could not be concluded', { request_id: call.id, cause: String(thrown) })
+    log.error(message, { request_id: id, cause: String(thrown) })
   }
 }
 
 /** One line a request. */
-function logCall(gateway: Gateway, call: Call): void {
+function logCall(gateway: Gateway, call: Call, milliseconds: number): void {
   const { record } = call
   const { usage, error } = record
   const failed = error !== undefined && record.endedBy !== 'client'
@@ -33,7 +51,7 @@ function logCall(gateway: Gateway, call: Call): void {
     status: record.status,
     ended_by: record.endedBy,
     finish_reason: record.finish?.reason,
-    latency_ms: rounded(performance.now() - call.startedAt),
+    latency_ms: rounded(milliseconds),
     first_content_ms: record.firstByteMs === undefined ? undefined : rounded(record.firstByteMs),
     attempts: record.attempts.length,
     failed_attempts: failures(call),

@@ -12,12 +12,60 @@ import type { Target } from './target.ts'
 
 export type ClientDialect = Dialect & { client: ClientSide }
 
-/** What is kept of one try at one target, for the log and the usage rows. */
+/**
+ * What is kept of one try at one target: for the log, the usage rows, metrics and traces. Moments are on the clock that
+ * never jumps (`performance.now()`).
+ */
 export interface AttemptRecord {
+  /** `provider/model`. */
   target: string
+  /** Name of the provider in the configuration, and the provider's own name of the model. */
+  provider: string
+  model: string
+  /** Which of the provider's credentials was used; absent when it has one. */
+  credential?: string
   startedAt: number
+  /** When the request was handed to the upstream client; absent when it never was. */
+  sentAt?: number
+  /** When the status line of the answer was there. */
+  answeredAt?: number
+  /** Until the first content, or until it failed. */
   milliseconds: number
+  /** Status of the upstream's answer; absent when there was none, or none over HTTP. */
+  status?: number
+  /** Why this target, in one word (`preferred`, `weight`, `sticky`, `fallback`, `retry`, `hedge`, `probe` …). */
+  reason?: string
+  /** How long was waited before it, for the sake of the upstream. */
+  waitedMs?: number
+  /** Another attempt was first with its content (hedging): this one was closed. */
+  lost?: boolean
   error?: GatewayError
+}
+
+/** A target that was considered and not tried, and why, in one word (`circuit_open`, `cooling`, `not_permitted` …). */
+export interface PassedOver {
+  target: string
+  reason: string
+}
+
+/**
+ * Someone who looks on: metrics, traces, samples. What it does changes nothing about the call; it must not throw or
+ * wait, and what it throws all the same is logged.
+ */
+export interface CallObserver {
+  /** A call is known, and nothing was done for it yet: the place to add taps or `call.capture`. */
+  begun?(call: Call): void
+  /** Everything is over and the record is complete. `milliseconds`: how long the call took. */
+  ended?(call: Call, milliseconds: number): void
+  /** A request that never became a call. */
+  refused?(refusal: Refusal): void
+}
+
+/** Who wants to see what goes up and comes down, byte by byte; only when it is switched on. Must not throw or wait. */
+export interface Capture {
+  request(attempt: AttemptRecord, body: string | Uint8Array): void
+  /** Every read of the answer; the bytes are only valid during the call. */
+  response(attempt: AttemptRecord, bytes: string | Uint8Array): void
 }
 
 /** Who calls. In open mode everyone without a key is the tenant `open`. */
@@ -49,6 +97,12 @@ export interface CallRecord {
   provider?: string
   target?: string
   attempts: AttemptRecord[]
+  /** Targets that were left out, in the order in which they were met. */
+  passedOver?: PassedOver[]
+  /** What chose the first target (`order`, `weight`, `latency`, `price`, `sticky`), when the model has several. */
+  balance?: string
+  /** Milliseconds spent in the queue for a place. */
+  queuedMs?: number
   usage?: Usage
   finish?: Finish
   dropped: readonly Dropped[]
@@ -93,6 +147,10 @@ export interface Call {
   /** Takes secrets out of an upstream's words before anyone else reads them (promise M4). */
   scrub(text: string): string
   readonly record: CallRecord
+  /** The attempt that is under way; set by the attempt policy. */
+  attempt?: AttemptRecord
+  /** Absent unless somebody wants to see the bytes. */
+  capture?: Capture
   /** Called with every batch of events, in order, before the client sees it. Must not throw or wait. */
   readonly taps: ((events: readonly AnswerEvent[]) => void)[]
   /**

@@ -14,7 +14,7 @@ import type {
   Services,
 } from '../providers/provider.ts'
 import type { Send, UpstreamResponse } from '../upstream/send.ts'
-import { readAll, readNow } from '../upstream/source.ts'
+import { heard, readAll, readNow } from '../upstream/source.ts'
 import { type AnswerReader, LocalAnswerReader, SseAnswerReader, WholeAnswerReader } from './answer-reader.ts'
 import { AnswerStream } from './answer-stream.ts'
 import { type Call, type Reply, releaseBody, streamHeaders } from './call.ts'
@@ -81,7 +81,15 @@ async function httpExchange(
   const operation: Operation = call.request.stream ? 'stream' : 'generate'
   const prepared = prepareBody(call, target, provider, dialect, operation)
   call.record.dropped = prepared.dropped
+  const { attempt, capture } = call
+  if (attempt) attempt.sentAt = performance.now()
+  if (attempt && capture) capture.request(attempt, prepared.bytes)
   const response = await sendTo(call, target, provider, operation, prepared.bytes, outside)
+  if (attempt) {
+    attempt.answeredAt = performance.now()
+    attempt.status = response.status
+    if (capture) response.body = heard(response.body, (bytes) => capture.response(attempt, bytes))
+  }
   if (response.status < 200 || response.status > 299) throw await errorOf(response, dialect)
   const context = { newId: outside.newId, maker: target.label }
   const names = replacedNames(prepared.passedThrough ? undefined : call.request.tools, dialect.upstream)

@@ -1,3 +1,4 @@
+import type { Circuit, RouteCondition } from '../config/snapshot.ts'
 import type { Capabilities } from '../protocol/model/capabilities.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import type { Provider, ProviderSettings } from '../providers/provider.ts'
@@ -16,4 +17,18 @@ export interface Target {
   capabilities: Capabilities
   timeouts: Timeouts
   retry: { maxRetries: number; backoffMs: number }
+  /**
+   * Names the route for its circuit, its measured times and its retry budget: the public model and where it leads,
+   * for a wildcard or `provider/model` name the name as configured, so that clients cannot invent routes.
+   */
+  route: string
+  /** The public model of the route, for `/status`. */
+  publicModel: string
+  circuit?: Circuit
+  weight: number
+  when?: RouteCondition
+  /** Present when the provider has several: then `settings` holds this one's, and `siblings` all of them. */
+  credential?: { name: string; concurrency?: number }
+  /** The same target with each of the provider's credentials, this one included; absent when it has one. */
+  siblings?: readonly Target[]
 }

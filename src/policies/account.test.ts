@@ -70,6 +70,8 @@ function bench(): {
     async run() {
       const record: Call['record']['attempts'][number] = {
         target: 'openai/gpt-4.1',
+        provider: 'p',
+        model: 'm',
         startedAt: performance.now(),
         milliseconds: 0,
       }

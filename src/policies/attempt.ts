@@ -54,7 +54,14 @@ export const attempt =
   }
 
 function begun(call: Call, target: Target): AttemptRecord {
-  const record: AttemptRecord = { target: target.label, startedAt: performance.now(), milliseconds: 0 }
+  const record: AttemptRecord = {
+    target: target.label,
+    provider: target.settings.name,
+    model: target.model,
+    startedAt: performance.now(),
+    milliseconds: 0,
+  }
+  call.attempt = record
   call.record.attempts.push(record)
   return record
 }

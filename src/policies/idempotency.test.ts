@@ -283,7 +283,7 @@ describe('what is kept', () => {
   ]
   test.each(kept)('%s', async (_, error) => {
     const { ask, refusal, seen } = stage((call) => {
-      call.record.attempts.push({ target: 'p/m', startedAt: 0, milliseconds: 1 })
+      call.record.attempts.push({ target: 'p/m', provider: 'p', model: 'm', startedAt: 0, milliseconds: 1 })
       throw error
     })
     await refusal({ key: 'k' })

@@ -79,6 +79,11 @@ function build(snapshot: Snapshot, model: string, entry: ModelEntry): Routed {
       ),
       timeouts: wanted.timeouts,
       retry: wanted.retry,
+      route: `${entry.name} → ${settings.name}/${wanted.model}${wanted.region === undefined ? '' : `@${wanted.region}`}`,
+      publicModel: entry.name,
+      weight: wanted.weight ?? 1,
+      ...(wanted.circuit === undefined ? {} : { circuit: wanted.circuit }),
+      ...(wanted.when === undefined ? {} : { when: wanted.when }),
     }
   })
   return { targets, defaults: entry.defaults }

@@ -4,6 +4,9 @@ import type { Message } from '../protocol/model/request.ts'
 
 type Parts = { -readonly [Key in keyof Call]?: Call[Key] }
 
+/** What a call may lack. */
+const optional = new Set(['restored', 'attempt', 'capture'])
+
 /** A call with what a policy under test reads; asking it for anything else fails the test. */
 export function callWith(parts: Parts): Call {
   const known: Parts = {
@@ -26,7 +29,7 @@ export function callWith(parts: Parts): Call {
   }
   return new Proxy(known, {
     get(target, name) {
-      if (name in target || name === 'restored') return Reflect.get(target, name)
+      if (name in target || optional.has(String(name))) return Reflect.get(target, name)
       throw new Error(`the call in this test has no ${String(name)}`)
     },
   }) as Call

@@ -34,3 +34,16 @@ function tooLong(source: ByteSource, maximum: number): GatewayError {
   source.cancel()
   return new GatewayError('upstream_invalid', `The upstream answered with more than ${maximum} bytes`)
 }
+
+/** The same body; `listener` hears every piece of it. */
+export function heard(source: ByteSource, listener: (bytes: Uint8Array) => void): ByteSource {
+  const hear = (bytes: Uint8Array | undefined): Uint8Array | undefined => {
+    if (bytes !== undefined && bytes.length > 0) listener(bytes)
+    return bytes
+  }
+  return {
+    read: async () => hear(await source.read()),
+    rest: () => hear(source.rest?.()),
+    cancel: () => source.cancel(),
+  }
+}

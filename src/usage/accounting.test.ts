@@ -97,7 +97,13 @@ function callWith({ record = {}, request = {}, snapshot: own = snapshot, key }: 
 }
 
 function attempt(to: Accounting, call: Call, model = 'gpt-4.1', error?: GatewayError): void {
-  const record: CallRecord['attempts'][number] = { target: `openai/${model}`, startedAt: 0, milliseconds: 3 }
+  const record: CallRecord['attempts'][number] = {
+    target: `openai/${model}`,
+    provider: 'openai',
+    model,
+    startedAt: 0,
+    milliseconds: 3,
+  }
   if (error) record.error = error
   call.record.attempts.push(record)
   const target: Partial<Target> = {

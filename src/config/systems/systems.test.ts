@@ -125,7 +125,7 @@ for (const [kind, list] of [
           { budget: 8000, effort: 'high' },
         ],
       })
-      expect(snapshot.observability).toEqual({
+      expect(snapshot.observability).toMatchObject({
         serviceName: 'llm-gateway',
         dumpDownstream: false,
         logging: { level: 'info', format: 'text', stdout: true, file: './logs/llm-gateway.log' },

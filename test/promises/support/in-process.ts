@@ -114,6 +114,9 @@ export function httpWay(front: Front, upstream: (typeof upstreams)[number], rena
     capabilities: capabilitiesOf(name, dialect, model),
     timeouts: {},
     retry: { maxRetries: 0, backoffMs: 0 },
+    route: 'tested',
+    publicModel: 'tested',
+    weight: 1,
   }
   const newCall = callBy(front, renamed ? 'public-name' : model)
   return (pieces) => {
@@ -167,6 +170,9 @@ export function processWay(front: Front, output: 'text' | 'jsonl'): Way {
     capabilities: capabilitiesOf('process', 'chat-completions', 'local'),
     timeouts: {},
     retry: { maxRetries: 0, backoffMs: 0 },
+    route: 'tested',
+    publicModel: 'tested',
+    weight: 1,
   }
   const newCall = callBy(front, 'local')
   const send: Outside['send'] = () => Promise.reject(new Error('nothing is sent'))

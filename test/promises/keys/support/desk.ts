@@ -50,7 +50,7 @@ export async function openDesk({
   const { database } = accounts
   if (!database) throw new Error('there is a data directory')
   await accounts.start()
-  const gateway = createGateway({ snapshot, services: fixedServices, accounts, log, redactor })
+  const gateway = createGateway({ snapshot, services: fixedServices, accounts, observers: [], log, redactor })
   return {
     gateway,
     database,
