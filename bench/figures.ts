@@ -54,6 +54,16 @@ export const FIGURES = {
     unit: '×',
     limit: { of: 'value', most: { accounted: 1.25 } },
   },
+  'watched-request-ratio': {
+    title: 'CPU of a 1 KB request with everything watched, as a multiple of the same with nothing watched',
+    unit: '×',
+    limit: { of: 'value', most: { watched: 1.25 } },
+  },
+  'watched-event-ratio': {
+    title: 'CPU of a streamed event with everything watched, as a multiple of the same with nothing watched',
+    unit: '×',
+    limit: { of: 'value', most: { watched: 1.1 } },
+  },
   'latency-p50': { title: 'Added latency at half load, p50', unit: 'ms', limit: most(0.5) },
   'latency-p99': { title: 'Added latency at half load, p99', unit: 'ms', limit: most(2) },
   'event-cpu': {

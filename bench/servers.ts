@@ -9,13 +9,15 @@ export const root = resolve(import.meta.dir, '..')
 const ADDRESS = /http:\/\/127\.0\.0\.1:(\d+)/
 
 /** What can stand between a client and the scripted upstream. */
-export type ServerKind = 'pipe' | 'nginx' | 'gateway' | 'accounts'
+export type ServerKind = 'pipe' | 'nginx' | 'gateway' | 'accounts' | 'unwatched' | 'watched'
 
 const START: Record<ServerKind, (upstreamPort: number) => Promise<Server>> = {
   pipe: startPipe,
   nginx: startNginx,
   gateway: startGateway,
   accounts: startAccounts,
+  unwatched: startUnwatched,
+  watched: startWatched,
 }
 
 /** Why a kind cannot be measured on this machine. */
@@ -100,6 +102,73 @@ async function startAccounts(upstreamPort: number): Promise<Server> {
   }
 }
 
+const UNWATCHED_CONFIG = `
+[models."openai/bench".primary]
+provider = "openai"
+provider_model_id = "bench"
+[observability]
+metrics = false
+logging = { level = "error", stdout = false }
+`
+
+/** One route, and nothing that shows what happens. */
+function startUnwatched(upstreamPort: number): Promise<Server> {
+  return serveWith(upstreamPort, UNWATCHED_CONFIG, async () => {})
+}
+
+/** Two routes chosen by their times, sticky, with circuits; log, metrics, every call traced. */
+const watchedConfig = (collector: string): string => `
+[models."openai/bench"]
+balance = "latency"
+sticky = true
+[[models."openai/bench".routes]]
+provider = "openai"
+provider_model_id = "bench"
+[[models."openai/bench".routes]]
+provider = "second"
+provider_model_id = "bench"
+[providers.second]
+type = "openai"
+base_url = "ENV:SECOND_BASE_URL"
+api_key = "bench-second"
+[circuit]
+failure_threshold = 5
+[observability]
+logging = { file = "requests.log", stdout = false }
+otlp_http = { base_url = "${collector}" }
+exporters = { tracing = "otlp_http" }
+`
+
+/** The collector takes everything in and says so; it runs on the rig's core. */
+function startWatched(upstreamPort: number): Promise<Server> {
+  const collector = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    async fetch(request) {
+      await request.arrayBuffer()
+      return new Response(new Uint8Array(0), { headers: { 'content-type': 'application/x-protobuf' } })
+    },
+  })
+  const config = watchedConfig(`http://127.0.0.1:${collector.port}`)
+  return serveWith(upstreamPort, config, () => collector.stop(true))
+}
+
+/** A gateway in open mode with a configuration file of its own. */
+async function serveWith(upstreamPort: number, text: string, end: () => Promise<void>): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'xjp-bench-file-'))
+  const config = join(folder, 'xjp.toml')
+  writeFileSync(config, text)
+  const server = await serve(upstreamPort, ['--open', '--config', config])
+  return {
+    ...server,
+    async stop() {
+      await server.stop()
+      await end()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
 async function serve(upstreamPort: number, args: readonly string[]): Promise<Server> {
   const upstream = `http://127.0.0.1:${upstreamPort}`
   const server = await startChild({
@@ -113,6 +182,7 @@ async function serve(upstreamPort: number, args: readonly string[]): Promise<Ser
       NODE_ENV: 'production',
       OPENAI_BASE_URL: `${upstream}/v1`,
       OPENAI_API_KEY: 'bench',
+      SECOND_BASE_URL: `${upstream}/v1`,
       ANTHROPIC_BASE_URL: upstream,
       ANTHROPIC_API_KEY: 'bench',
       GEMINI_BASE_URL: upstream,

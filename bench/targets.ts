@@ -20,12 +20,18 @@ const gemini = { server: 'gateway', upstream: 'generate-content', model: 'gemini
 /** The same as `chat`, with a key, every kind of limit, prices, journal and database. */
 export const ACCOUNTS = 'chat with keys, limits, usage'
 
+/** The same as `chat` with all that shows what happens switched off, and with all of it, and all of routing, on. */
+export const UNWATCHED = 'chat with nothing watched'
+export const WATCHED = 'chat with everything watched'
+
 export const TARGETS: readonly Target[] = [
   { name: 'direct', server: 'direct', ...plain },
   { name: 'bare pipe', server: 'pipe', ...plain },
   { name: 'nginx', server: 'nginx', ...plain },
   { name: 'chat', client: 'chat-completions', ...openai },
   { name: ACCOUNTS, client: 'chat-completions', ...openai, server: 'accounts' },
+  { name: UNWATCHED, client: 'chat-completions', ...openai, server: 'unwatched' },
+  { name: WATCHED, client: 'chat-completions', ...openai, server: 'watched' },
   { name: 'messages', client: 'messages', ...anthropic },
   { name: 'chat → messages', client: 'chat-completions', ...anthropic },
   { name: 'messages → chat', client: 'messages', ...openai },
@@ -33,10 +39,11 @@ export const TARGETS: readonly Target[] = [
   { name: 'messages → generate-content', client: 'messages', ...gemini },
 ]
 
-export type Family = 'reference' | 'same dialect' | 'translated' | 'accounted'
+export type Family = 'reference' | 'same dialect' | 'translated' | 'accounted' | 'watched'
 
 export function family(target: Target): Family {
   if (target.server === 'accounts') return 'accounted'
+  if (target.server === 'watched') return 'watched'
   if (target.server !== 'gateway') return 'reference'
   return target.client === target.upstream ? 'same dialect' : 'translated'
 }

@@ -1,16 +1,23 @@
 // npm test: everything, on a machine with nothing but Node 20 and npm. Prints what ran, and a closing count.
-//   --static   only formatter, linter, types, unused code, structure
+//   PATH …     only the test files with this in their path
+//   --static   only formatter, linter, types, unused code
 //   --long     the promises at their full sizes
+//   --times    writes what the files took into scripts/test/times.json
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bunPath, ensureInstalled, root, runtimeEnvironment } from './runtime.mjs'
+import { ensureInstalled, root, runtimeEnvironment } from './runtime.mjs'
+import { testFiles, unitsOf, writeTimes } from './test/files.mjs'
+import { runUnits } from './test/lanes.mjs'
+import { openServices } from './test/services.mjs'
 
 ensureInstalled({ everything: true })
 
-const only = process.argv[2]?.startsWith('--') ? process.argv[2] : undefined
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'))
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+const isLong = flags.includes('--long')
+const isStatic = flags.includes('--static')
 const bin = (name) => join(root, 'node_modules', '.bin', name)
 
 const checks = [
@@ -20,70 +27,73 @@ const checks = [
   ['unused code', bin('knip'), ['--no-progress']],
 ]
 
+const begun = performance.now()
 let passed = 0
 let failed = 0
+/** What went wrong, for the end: nobody finds it between thousands of lines. */
+const wrong = []
 
-/** Here the tests note which servers they ran on; see test/support/services/report.ts. */
-const notesFolder = mkdtempSync(join(tmpdir(), 'xjp-report-'))
-const notes = join(notesFolder, 'notes')
-
-function run(name, command, args, environment = {}) {
-  const started = Date.now()
-  process.stdout.write(`\n▶ ${name}\n`)
-  const done = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...runtimeEnvironment, XJP_TEST_REPORT: notes, ...environment },
-  })
-  const ok = done.status === 0
-  process.stdout.write(`${ok ? '✓' : '✗'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
-  return ok
-}
-
-function count(ok) {
+function note(ok, name) {
   if (ok) passed += 1
   else failed += 1
+  if (!ok) wrong.push(name)
 }
 
-/** Runs `bun test` with a JUnit report and adds its counts. */
-function runTests(name, paths, environment) {
-  const report = join(root, 'node_modules', `.junit-${process.pid}.xml`)
-  const ok = run(
-    name,
-    bunPath(),
-    [
-      'test',
-      '--timeout',
-      only === '--long' ? '900000' : '120000',
-      '--reporter=junit',
-      `--reporter-outfile=${report}`,
-      ...paths,
-    ],
-    environment,
-  )
-  if (!existsSync(report)) {
-    process.stdout.write('the test runner left no report\n')
-    failed += 1
-    return
-  }
-  const head = /<testsuites[^>]*>/.exec(readFileSync(report, 'utf8'))?.[0] ?? ''
-  rmSync(report)
-  const value = (attribute) => Number(new RegExp(`${attribute}="(\\d+)"`).exec(head)?.[1] ?? 0)
-  const failures = value('failures') + value('errors')
-  passed += value('tests') - failures - value('skipped')
+function runCheck([name, command, args]) {
+  const started = performance.now()
+  process.stdout.write(`\n▶ ${name}\n`)
+  const env = { ...process.env, ...runtimeEnvironment }
+  const ok = spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status === 0
+  process.stdout.write(`${ok ? '✓' : '✗'} ${name} (${secondsSince(started)} s)\n`)
+  note(ok, name)
+}
+
+function secondsSince(moment) {
+  return ((performance.now() - moment) / 1000).toFixed(1)
+}
+
+/** Counts, and the output without the thousands of lines about what is well. */
+function tell({ unit, ok, log, seconds, report, why }, isShown) {
+  const { tests = 0, failures = 0, skipped = 0 } = report ?? {}
+  passed += tests - failures - skipped
   failed += failures
-  if (!ok && failures === 0) failed += 1
-  if (value('skipped') > 0) {
-    process.stdout.write(`${value('skipped')} skipped: a skip is a defect here\n`)
-    failed += 1
-  }
+  if (why !== undefined) note(false, `${unit.name}: ${why}`)
+  wrong.push(...(report?.failed ?? []))
+  const lines = ok ? log.split('\n').filter(isOfInterest) : [log]
+  if (!isShown) process.stdout.write(`${lines.join('\n')}\n`)
+  if (why !== undefined) process.stdout.write(`${why}\n`)
+  process.stdout.write(`${ok ? '✓' : '✗'} ${unit.name}: ${tests} tests (${seconds.toFixed(1)} s)\n`)
 }
 
-if (only !== '--long' && filters.length === 0)
-  for (const [name, command, args] of checks) count(run(name, command, args))
-if (only === '--long')
-  runTests('promises at their full sizes', ['./test/promises', './test/stores'], { XJP_LONG: '1' })
-else if (only !== '--static') runTests('tests', filters.length > 0 ? filters : ['./src', './test', './bench'])
+const dull = /^\(pass\)|^\S+\.test\.ts:$|^bun test v|^Ran \d|^ *\d+ (?:pass|fail|expect\(\) calls)$|^\s*$/
+
+function isOfInterest(line) {
+  return !dull.test(line)
+}
+
+async function runTests(name, units) {
+  const started = performance.now()
+  const seconds = {}
+  process.stdout.write(`\n▶ ${name}\n`)
+  const failedBefore = failed
+  const services = await openServices(notesFolder)
+  await runUnits(
+    units,
+    {
+      testMs: isLong ? 900_000 : 120_000,
+      limitMs: isLong ? 4 * 3_600_000 : 300_000,
+      ...(isLong ? { lanes: 1 } : {}),
+      environment: { XJP_TEST_REPORT: notes, ...services.environment, ...(isLong ? { XJP_LONG: '1' } : {}) },
+    },
+    (result) => {
+      Object.assign(seconds, result.report?.seconds)
+      tell(result, units.length === 1)
+    },
+  )
+  await services.close()
+  process.stdout.write(`${failed === failedBefore ? '✓' : '✗'} ${name} (${secondsSince(started)} s)\n`)
+  if (flags.includes('--times')) writeTimes(seconds)
+}
 
 /** One line: the servers with their versions, then each suite with the stores it ran on. */
 function whatRanOnWhat() {
@@ -98,8 +108,20 @@ function whatRanOnWhat() {
   return [...servers, ...ran.sort()].join('; ')
 }
 
+/** Here the tests note which servers they ran on; see test/support/services/report.ts. */
+const notesFolder = mkdtempSync(join(tmpdir(), 'xjp-report-'))
+const notes = join(notesFolder, 'notes')
+
+if (!isLong && filters.length === 0) for (const check of checks) runCheck(check)
+if (!isStatic) {
+  const files = testFiles(isLong ? ['test/promises', 'test/stores'] : ['src', 'test', 'bench'], filters)
+  const units = isLong ? files.map((file) => ({ name: file, files: [file], quiet: false })) : unitsOf(files)
+  await runTests(isLong ? 'promises at their full sizes' : 'tests', units)
+}
+
 const stores = whatRanOnWhat()
 rmSync(notesFolder, { recursive: true, force: true })
 if (stores !== '') process.stdout.write(`\nstores: ${stores}\n`)
-process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+if (wrong.length > 0) process.stdout.write(`\nfailed:\n${wrong.map((one) => `  ✗ ${one}`).join('\n')}\n`)
+process.stdout.write(`\n${passed} passed, ${failed} failed (${secondsSince(begun)} s)\n`)
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1

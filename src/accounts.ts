@@ -5,6 +5,8 @@ import { KeptKeys } from './keys/kept-keys.ts'
 import { createLimits } from './limits/create.ts'
 import type { Limits } from './limits/limits.ts'
 import { newId } from './platform/random.ts'
+import { createResilience } from './resilience/create.ts'
+import type { Resilience, ResilienceEvent } from './resilience/resilience.ts'
 import { createIdempotency } from './store/create-idempotency.ts'
 import { createVault } from './store/create-vault.ts'
 import { MemoryAnnouncements } from './store/memory/announcements.ts'
@@ -25,6 +27,7 @@ export interface Accounts {
   vault: Vault
   limits: Limits
   accounting: Accounting
+  resilience: Resilience
   /** For `/readyz`. */
   stores(): StoreHealth[]
   /** Begins to follow the stores. Resolves when keys are known, or cannot be for now. */
@@ -38,6 +41,8 @@ export interface AccountsParts {
   /** Everything the gateway writes goes here. Undefined: nothing is written. */
   dataDirectory: string | undefined
   log: Logger
+  /** A circuit changed, or a cool-down began. Must not throw or wait. */
+  onRouteEvent?(event: ResilienceEvent): void
 }
 
 /** Changes of keys are asked for this often: in a file of one's own, and in a database that others use too. */
@@ -45,7 +50,12 @@ const FILE_POLL_MILLISECONDS = 250
 const SERVER_POLL_MILLISECONDS = 500
 
 /** Libraries of stores that nobody configured are not loaded: a laptop's gateway stays small. */
-export async function openAccounts({ snapshot, dataDirectory, log }: AccountsParts): Promise<Accounts> {
+export async function openAccounts({
+  snapshot,
+  dataDirectory,
+  log,
+  onRouteEvent = () => {},
+}: AccountsParts): Promise<Accounts> {
   const settings = snapshot()
   const now = Date.now
   const monotonic = (): number => performance.now()
@@ -93,6 +103,7 @@ export async function openAccounts({ snapshot, dataDirectory, log }: AccountsPar
     vault: vault.vault,
     limits,
     accounting,
+    resilience: createResilience({ now, monotonic, announcements, snapshot, onEvent: onRouteEvent }),
     stores: () => [...(database ? [database.health()] : []), ...(redis ? [redis.connection.health()] : [])],
     async start() {
       accounting.start()

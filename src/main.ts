@@ -1,6 +1,9 @@
 import type { Accounts } from './accounts.ts'
 import type { Snapshot } from './config/snapshot.ts'
-import { ActiveCalls, type Gateway } from './endpoints/gateway.ts'
+import { ActiveCalls } from './endpoints/active-calls.ts'
+import type { Gateway } from './endpoints/gateway.ts'
+import { loadControl } from './endpoints/load-control.ts'
+import type { Operations } from './endpoints/operations.ts'
 import type { CallObserver, ClientDialect } from './pipeline/call.ts'
 import { compose } from './pipeline/call.ts'
 import { exchange, type Outside } from './pipeline/exchange.ts'
@@ -12,7 +15,7 @@ import { continuity } from './policies/continuity.ts'
 import { idempotency } from './policies/idempotency.ts'
 import { limit, limitRequests } from './policies/limit.ts'
 import { meter } from './policies/meter.ts'
-import { route } from './policies/route.ts'
+import { countingTarget, route } from './policies/route.ts'
 import { validate } from './policies/validate.ts'
 import { chatCompletions } from './protocol/dialects/chat-completions/dialect.ts'
 import type { Dialect } from './protocol/dialects/dialect.ts'
@@ -48,6 +51,7 @@ export function createGateway(parts: {
   services: Services
   accounts: Accounts
   observers: readonly CallObserver[]
+  operations: Operations
   log: Logger
   redactor: Redactor
 }): Gateway {
@@ -59,9 +63,14 @@ export function createGateway(parts: {
     validate,
     idempotency(accounts.idempotency),
     continuity(accounts.vault),
-    route,
+    route({ resilience: accounts.resilience, random: Math.random }),
     limit(accounts.limits),
-    attempt({ random: Math.random, sleep }),
+    attempt({
+      resilience: accounts.resilience,
+      random: Math.random,
+      now: () => performance.now(),
+      sleep,
+    }),
     account(accounts.accounting),
   ]
   return {
@@ -70,6 +79,7 @@ export function createGateway(parts: {
     begin: (call) => accounts.accounting.begin(call),
     refused: (refusal) => accounts.accounting.refused(refusal),
     limitRequests: (call) => limitRequests(accounts.limits, call),
+    countingTarget: (call) => countingTarget(call, accounts.resilience),
     stores: accounts.stores,
     clients: { 'chat-completions': asClient(chatCompletions), messages: asClient(messages) },
     handle: compose(policies, (call) => {
@@ -79,6 +89,7 @@ export function createGateway(parts: {
     }),
     outside,
     active: new ActiveCalls(),
+    ...loadControl(parts),
     draining: false,
     startedAt: performance.now(),
   }

@@ -2,7 +2,7 @@ import { type Bench, inRounds, type Measure, noFailures } from '../bench.ts'
 import { percentile } from '../statistics.ts'
 import { StreamLoad } from '../stream-load.ts'
 import type { Target } from '../targets.ts'
-import { noteRigLimit } from './requests.ts'
+import { noteRigLimit, noteWatching } from './requests.ts'
 
 const PACED = { streams: 128, intervalMs: 10 }
 const SATURATED = { streams: 512, window: 512 }
@@ -14,12 +14,14 @@ export const events: Measure = {
   name: 'events',
   async run(bench) {
     const { rounds, seconds } = bench.scale.events
-    return inRounds(bench, 'events', rounds, async (target, into) => {
+    const samples = await inRounds(bench, 'events', rounds, async (target, into) => {
       bench.rig.upstream.plan({ intervalMs: PACED.intervalMs, events: ENDLESS })
       const found = await streamed(bench, target, PACED.streams, seconds, new StreamLoad())
       into.add('event-gap-p99', target, percentile(found.gaps, 0.99))
       if (target.server !== 'direct') into.add('event-cpu', target, found.cpuMicroseconds)
     })
+    noteWatching(bench, samples, 'event-cpu', 'watched-event-ratio')
+    return samples
   },
 }
 

@@ -1,7 +1,7 @@
 import { type Bench, inRounds, type Measure, noFailures } from '../bench.ts'
 import type { FigureId, Samples } from '../figures.ts'
 import { ClosedLoop, OpenLoop } from '../load.ts'
-import { ACCOUNTS, type RequestShape, type Target } from '../targets.ts'
+import { ACCOUNTS, type RequestShape, type Target, UNWATCHED, WATCHED } from '../targets.ts'
 
 const CONNECTIONS = 64
 /** Below this share of its core the measured process was waiting for the rig. */
@@ -73,6 +73,7 @@ export const requests: Measure = {
         into.add(fraction(load), target, await costAt(bench, target, found.rate * load, seconds))
     })
     noteOpenRate(bench, samples)
+    noteWatching(bench, samples, 'request-cpu-100', 'watched-request-ratio')
     noteRigLimit(bench, samples, 'request-rate', busy)
     return samples
   },
@@ -86,6 +87,16 @@ function noteOpenRate(bench: Bench, samples: Samples): void {
   const rates = samples.of('request-rate', open)
   for (const [round, rate] of samples.of('request-rate', accounts).entries())
     samples.add('open-rate-ratio', accounts, (rates[round] ?? Number.NaN) / rate)
+}
+
+/** What logs, metrics, traces, samples and routing cost: round by round beside the same way without them. */
+export function noteWatching(bench: Bench, samples: Samples, cost: FigureId, ratio: FigureId): void {
+  const watched = bench.targets.find(({ name }) => name === WATCHED)
+  const unwatched = bench.targets.find(({ name }) => name === UNWATCHED)
+  if (!watched || !unwatched) return
+  const without = samples.of(cost, unwatched)
+  for (const [round, value] of samples.of(cost, watched).entries())
+    samples.add(ratio, watched, value / (without[round] ?? Number.NaN))
 }
 
 /** CPU of a request at a fixed rate. */

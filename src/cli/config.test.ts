@@ -73,7 +73,7 @@ describe('config check', () => {
     expect(error).toBe(`The configuration has 3 problems:
 
   bad.toml:2:1  server.prot
-    expected  one of the keys host, port, drain_seconds, keep_alive_ms and cors
+    expected  one of the keys host, port, workers, drain_seconds, keep_alive_ms and cors
     did you mean "port"?
 
   bad.toml:4:11  providers.openai.api_key
@@ -147,7 +147,7 @@ describe('config explain', () => {
   const cases: readonly { args: string[]; env?: Record<string, string>; text: string }[] = [
     {
       args: ['claude-sonnet-4.5', 'good.toml'],
-      text: 'claude-sonnet-4.5 is served: good.toml names it\n  1. openrouter → anthropic/claude\n     chat-completions at https://openrouter.example/api/v1/chat/completions\n',
+      text: 'claude-sonnet-4.5 is served: good.toml names it\n  tried: the first that is open, in this order\n  1. openrouter → anthropic/claude\n     chat-completions at https://openrouter.example/api/v1/chat/completions\n',
     },
     { args: ['hidden', 'good.toml'], text: 'hidden is not served: the blocklist of good.toml has it' },
     {

@@ -1,4 +1,5 @@
-import { type Explanation, explain, explanationText } from '../config/explain.ts'
+import { type ExplainedPrice, explain } from '../config/explain.ts'
+import { explanationText } from '../config/explain-text.ts'
 import { findConfigFile, type LoadResult, load } from '../config/load.ts'
 import { printToml } from '../config/print.ts'
 import { problemReport } from '../config/problem.ts'
@@ -6,6 +7,8 @@ import { schemaText } from '../config/reference.ts'
 import { isAllowed } from '../config/resolve.ts'
 import type { Snapshot } from '../config/snapshot.ts'
 import type { Provider } from '../providers/provider.ts'
+import { formatDollars } from '../usage/money.ts'
+import { priceOf } from '../usage/prices.ts'
 
 /** The outside world of a command. */
 export interface CommandIo {
@@ -19,7 +22,7 @@ const USAGE = `usage: xjp-gateway config <command>
 
   check [FILE] [--json]           say everything that is wrong with a configuration, or what it serves
   print [FILE] [--json]           show the configuration in force, without secrets
-  explain MODEL [FILE] [--json]   say which route a request for a model takes, and why
+  explain MODEL [FILE] [--json]   say which routes a request for a model can take, in which order, and why
   schema                          print the JSON Schema of configuration files
 
 FILE may also be given as --config FILE. Without one: CONFIG_PATH, config/xjp.toml, xjp.toml, else the environment alone.
@@ -129,7 +132,10 @@ function summarize(snapshot: Snapshot): Summary {
     source: snapshot.file ?? 'the environment',
     listen: `http://${server.host.includes(':') ? `[${server.host}]` : server.host}:${server.port}`,
     auth: auth.mode,
-    models: [...models.keys()].filter((name) => isAllowed(name, modelList)),
+    models: [
+      ...[...models.keys()].filter((name) => isAllowed(name, modelList)),
+      ...snapshot.wildcards.map(({ name }) => name),
+    ],
     passthrough: modelList.passthrough,
     ...(modelList.defaultProvider === undefined ? {} : { defaultProvider: modelList.defaultProvider }),
     providers: Object.keys(snapshot.providers),
@@ -171,7 +177,21 @@ function explainModel(
   io: CommandIo,
   providers: readonly Provider[],
 ): number {
-  const explanation: Explanation = explain(snapshot, parsed.positional[0] ?? '', providers)
+  const price = (provider: string, model: string): ExplainedPrice | undefined =>
+    dollarsOf(snapshot, provider, model)
+  const explanation = explain(snapshot, parsed.positional[0] ?? '', { providers, price })
   io.stdout(parsed.json ? json(explanation) : explanationText(explanation))
   return OK
+}
+
+const A_MILLION = 1_000_000n
+
+function dollarsOf(snapshot: Snapshot, provider: string, model: string): ExplainedPrice | undefined {
+  const rates = priceOf(snapshot, provider, model)?.rates
+  return (
+    rates && {
+      input: formatDollars(rates.input * A_MILLION),
+      output: formatDollars(rates.output * A_MILLION),
+    }
+  )
 }

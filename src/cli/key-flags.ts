@@ -1,4 +1,5 @@
 import { tenantNames } from '../config/schema-tenancy.ts'
+import { scopeFault, tidyScopes } from '../keys/scopes.ts'
 import type { KeyLimits } from '../store/ports/keys.ts'
 import { parseDollars } from '../usage/money.ts'
 import { type Flags, type ParsedArguments, UsageError } from './arguments.ts'
@@ -24,7 +25,9 @@ export const budgets: readonly { flag: string; member: BudgetName; json: string;
 /** What a key can be given, and later be changed. */
 export const keyFlags: Flags = {
   description: { value: 'a text' },
-  scopes: { value: 'names of models, separated by commas (* stands for any characters)' },
+  scopes: {
+    value: 'names of models, target:…, region:…, price:…, separated by commas (* stands for any characters)',
+  },
   ...Object.fromEntries(counts.map(({ flag }) => [flag, { value: 'a whole number' }])),
   ...Object.fromEntries(budgets.map(({ flag }) => [flag, { value: 'US dollars' }])),
   expires: { value: 'a time such as 2027-01-31 or 2027-01-31T12:00:00Z' },
@@ -95,13 +98,14 @@ function shortText(flag: string, text: string): string {
   throw wrong(flag, 'at most 500 characters', text)
 }
 
-/** `*` alone: every model, which is the same as no scopes. */
+/** `*` among the models: every model, which is the same as none of them. */
 function scopesOf(text: string): string[] {
   const scopes = text.split(',').map((scope) => scope.trim())
-  for (const scope of scopes)
-    if (!/^[\x21-\x7e]{1,256}$/.test(scope))
-      throw wrong('scopes', 'names of models separated by commas (* alone: every model)', text)
-  return scopes.includes('*') ? [] : [...new Set(scopes)]
+  for (const scope of scopes) {
+    const fault = scopeFault(scope)
+    if (fault !== undefined) throw wrong('scopes', `${fault}; scopes are separated by commas`, text)
+  }
+  return tidyScopes(scopes)
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/

@@ -25,7 +25,7 @@ export const keysUsage = `usage: xjp-gateway keys <command>
 
 What it may
   --description TEXT
-  --scopes MODELS                     names with *, separated by commas (every model)
+  --scopes SCOPES                     models by name with *, target:…, region:…, price:…, separated by commas (everything)
   --rpm N | unlimited                 requests a minute (as configured, else 60); --burst N of them at once
   --rpd N                             requests in 24 hours
   --tpm N                             tokens a minute

@@ -4,9 +4,11 @@ import { findConfigFile, type LoadOptions, load } from '../config/load.ts'
 import { problemReport } from '../config/problem.ts'
 import { LiveConfig, type ReloadReport, watchConfigFile } from '../config/reload.ts'
 import type { Snapshot } from '../config/snapshot.ts'
+import { refuseEarly } from '../endpoints/early-refusal.ts'
 import type { Gateway } from '../endpoints/gateway.ts'
 import { answer } from '../endpoints/router.ts'
 import { createGateway } from '../main.ts'
+import type { OwnOperations } from '../operations.ts'
 import { type Listener, listen } from '../platform/serve.ts'
 import { providers } from '../providers/list.ts'
 import { Logger, type LogSettings } from '../telemetry/log.ts'
@@ -23,6 +25,7 @@ import {
   weakToken,
 } from './serve-accounts.ts'
 import { type ServeArguments, serveArguments } from './serve-arguments.ts'
+import { operationsOf } from './serve-operations.ts'
 
 const BAD_CONFIGURATION = 2
 /** How long the start waits for the stores; without them it serves whom it knows. */
@@ -54,24 +57,36 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
   const redactor = new Redactor()
   learnSecrets(redactor, first.snapshot)
   const log = new Logger(logSettings(first.snapshot, parsed, io), redactor)
+  let operations: OwnOperations | undefined
   const live = new LiveConfig({
     snapshot: first.snapshot,
     load: () => load(options),
     now: Date.now,
-    onReload: (report) => onReload(report, live, log, redactor, parsed, io),
+    onReload: (report) => {
+      operations?.reloaded(report.ok)
+      onReload(report, live, log, redactor, parsed, io)
+    },
   })
   const dataDirectory = dataDirectoryOf(first.snapshot, parsed, io)
   const accounts = await openPlaces(
-    () => openAccounts({ snapshot: () => live.snapshot, dataDirectory, log }),
+    () =>
+      openAccounts({
+        snapshot: () => live.snapshot,
+        dataDirectory,
+        log,
+        onRouteEvent: (event) => operations?.routeEvent(event),
+      }),
     dataDirectory,
     io,
   )
   if (!accounts) return 1
-  const gateway = createGateway({
+  operations = operationsOf({ accounts, live, log, redactor, io, gateway: () => gateway })
+  const gateway: Gateway = createGateway({
     snapshot: () => live.snapshot,
     services: googleServices(io.env),
     accounts,
-    observers: [],
+    observers: [operations.observer],
+    operations: operations.operations,
     log,
     redactor,
   })
@@ -92,6 +107,7 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
   }
   const stopWatching =
     options.file === undefined ? () => {} : watchConfigFile(options.file, io.cwd, () => live.reload())
+  operations.start()
   announce(listener, first.snapshot, log, io)
   tellWhoMayCall(first.snapshot, dataDirectory, log)
   void showAdministratorToken(accounts, io, log)
@@ -99,6 +115,7 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     log.warn(`${name} is this gateway's own address: it is ignored, or calls would go round in circles`)
   await stopped
   stopWatching()
+  operations.stop()
   await drain(gateway, accounts, listener, live.snapshot.server.drainSeconds)
   return 0
 }
@@ -135,7 +152,7 @@ function open(gateway: Gateway, snapshot: Snapshot, io: CommandIo): Listener | u
       host,
       port,
       maxBodyBytes: RUNTIME_BODY_BYTES,
-      handle: (request, exchange) => answer(gateway, request, exchange),
+      handle: (request, exchange) => refuseEarly(gateway, request) ?? answer(gateway, request, exchange),
     })
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown)
@@ -148,7 +165,8 @@ function open(gateway: Gateway, snapshot: Snapshot, io: CommandIo): Listener | u
 function announce(listener: Listener, snapshot: Snapshot, log: Logger, io: CommandIo): void {
   io.stdout(`xjp-gateway is ready at ${listener.url}\n`)
   const { passthrough } = snapshot.modelList
-  const served = [...snapshot.models.keys(), ...passthrough.map((name) => `${name}/…`)]
+  const named = [...snapshot.models.keys(), ...snapshot.wildcards.map(({ name }) => name)]
+  const served = [...named, ...passthrough.map((name) => `${name}/…`)]
   log.info('serving', {
     address: listener.url,
     config: snapshot.file ?? 'the environment',
@@ -182,6 +200,10 @@ function learnSecrets(redactor: Redactor, snapshot: Snapshot): void {
   for (const settings of Object.values(snapshot.providers)) {
     redactor.learn(settings.apiKey)
     redactor.learn(settings.accessToken)
+    for (const { settings: own } of settings.credentials ?? []) {
+      redactor.learn(own.apiKey)
+      redactor.learn(own.accessToken)
+    }
     for (const value of Object.values(settings.headers)) redactor.learn(value)
   }
   redactor.learn(snapshot.observability.otlpHttp?.publicKey)
@@ -233,6 +255,8 @@ async function drain(
   seconds: number,
 ): Promise<void> {
   gateway.draining = true
+  gateway.admission.drain()
+  listener.closeKept()
   gateway.log.info('draining', { active: gateway.active.count, limit_seconds: seconds })
   // The socket stays open meanwhile: /readyz says 503, new work is refused with words, not with a closed door.
   if (!(await gateway.active.drained(seconds * 1000))) {

@@ -1,6 +1,7 @@
 import type { Capabilities } from '../protocol/model/capabilities.ts'
 import type { BuildContext, ProviderSet } from './build-providers.ts'
 import { camel, overlay } from './camel.ts'
+import { canBeFilled, isPattern } from './model-names.ts'
 import type { Path } from './place.ts'
 import { indexesLeft } from './pruned.ts'
 import type { Config } from './schema.ts'
@@ -51,9 +52,10 @@ export function buildModels(context: BuildContext, providers: ProviderSet): Mode
     const routes = placed.flatMap(({ route, path: at }) => {
       const provider = providers.require(route.provider, [...at, 'provider'])
       checkTimeouts(route, at, context)
+      checkModelName(route, name, at, context)
       return provider === undefined
         ? []
-        : [buildRoute(route, provider, section, context.config, placed.length > 1)]
+        : [buildRoute(name, route, provider, section, context.config, placed.length > 1)]
     })
     return routes.length === 0 ? [] : [buildEntry(name, section, routes, context.config)]
   })
@@ -95,7 +97,17 @@ function checkTimeouts(route: RouteSection, path: Path, { problems, report }: Bu
     )
 }
 
+function checkModelName(route: RouteSection, model: string, path: Path, context: BuildContext): void {
+  if (canBeFilled(route.provider_model_id, model)) return
+  const { problems, report } = context
+  const expected = isPattern(model)
+    ? 'no more * than the name of the model has, or any number when it has one'
+    : 'a name without *: the name of the model has none that it could stand for'
+  problems.push(report([...path, 'provider_model_id'], expected))
+}
+
 function buildRoute(
+  name: string,
   route: RouteSection,
   provider: string,
   model: ModelSection,
@@ -112,6 +124,7 @@ function buildRoute(
   return {
     provider,
     model: route.provider_model_id,
+    ...(isPattern(name) && isPattern(route.provider_model_id) ? { pattern: route.provider_model_id } : {}),
     ...(region === undefined ? {} : { region }),
     ...(project === undefined ? {} : { project }),
     ...(weight === undefined ? {} : { weight }),
@@ -134,6 +147,7 @@ function buildEntry(name: string, section: ModelSection, routes: Route[], config
     ...(displayName === undefined ? {} : { displayName }),
     ...(section.owned_by === undefined ? {} : { ownedBy: section.owned_by }),
     ...(section.created === undefined ? {} : { created: section.created }),
+    ...(section.aliases?.length ? { aliases: section.aliases } : {}),
     routes,
     ...balanceOf(section, routes),
     defaults: {
@@ -143,15 +157,19 @@ function buildEntry(name: string, section: ModelSection, routes: Route[], config
   }
 }
 
-/** How one of several routes is chosen, and what goes with it. */
+/**
+ * How one of several routes is chosen, and what goes with it. Who asks for a list of routes to be sticky wants the
+ * conversations shared out over them; a primary route and its fallback stay what they are called.
+ */
 function balanceOf(
-  { balance, sticky, hedge, deadline_ms }: ModelSection,
+  { balance, sticky, hedge, deadline_ms, routes: list }: ModelSection,
   routes: readonly Route[],
 ): Pick<ModelEntry, 'balance' | 'sticky' | 'hedge' | 'deadlineMs'> {
-  const isWeighted = routes.some(({ weight }) => weight !== undefined)
+  const isSticky = sticky !== undefined && sticky !== false
+  const isShared = routes.some(({ weight }) => weight !== undefined) || (isSticky && list !== undefined)
   return {
-    balance: balance ?? (isWeighted ? 'weight' : 'order'),
-    ...(sticky === undefined || sticky === false ? {} : { sticky: sticky === true ? 'either' : sticky }),
+    balance: balance ?? (isShared ? 'weight' : 'order'),
+    ...(isSticky ? { sticky: sticky === true ? 'either' : sticky } : {}),
     ...(hedge === undefined ? {} : { hedge: camel(hedge) }),
     ...(deadline_ms === undefined ? {} : { deadlineMs: deadline_ms }),
   }

@@ -3,6 +3,7 @@ import { fillSection, isInEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import type { Path } from './place.ts'
 import type { Problem } from './problem.ts'
+import { credentialFaults, credentialsOf } from './provider-credentials.ts'
 import { memberFaults, optionsOf } from './provider-members.ts'
 import type { Environment } from './references.ts'
 import type { Config } from './schema.ts'
@@ -142,6 +143,14 @@ export class ProviderSet {
     }
     for (const { member, expected } of memberFaults(section, provider))
       problems.push(report([...path, member], expected, { part: 'key', value: false }))
+    for (const { at, expected } of credentialFaults(section, provider))
+      if (!touches(removed, [...path, 'credentials']))
+        problems.push(
+          report([...path, ...at], expected, {
+            part: typeof at.at(-1) === 'number' ? 'value' : 'key',
+            value: false,
+          }),
+        )
     this.#add(name, section, provider, path)
   }
 
@@ -177,7 +186,7 @@ export class ProviderSet {
     const { environment, fillsFromEnvironment, labels, problems, removed, report } = this.#context
     // A vendor's key must not reach an address that was written for something else.
     const isItself = this.kind(name) === provider
-    const secrets = isItself || section.base_url === undefined
+    const secrets = (isItself || section.base_url === undefined) && section.credentials === undefined
     const { section: filled, problems: found } = fillsFromEnvironment
       ? fillSection(section, provider, environment, { secrets, labels })
       : { section, problems: [] }
@@ -193,7 +202,9 @@ export class ProviderSet {
         )
       return undefined
     }
-    const isKeyless = filled.api_key === undefined && filled.access_token === undefined
+    const isKeyless = [filled.api_key, filled.access_token, filled.credentials].every(
+      (one) => one === undefined,
+    )
     const wantsKey = provider.environment.apiKey.length > 0 && provider.environment.accessToken === undefined
     if (isKeyless && wantsKey && base_url === provider.defaultBaseUrl)
       this.#context.notices.push(
@@ -205,6 +216,8 @@ export class ProviderSet {
 
 function settingsOf(name: string, section: ProviderSection, provider: Provider): ConfiguredProvider {
   const { api_key, access_token, project, region, dialect } = section
+  const options = optionsOf(section)
+  const credentials = credentialsOf(section, options)
   return {
     name,
     type: provider.id,
@@ -215,6 +228,9 @@ function settingsOf(name: string, section: ProviderSection, provider: Provider):
     ...(region === undefined ? {} : { region }),
     ...(dialect === undefined ? {} : { dialect }),
     headers: section.headers ?? {},
-    options: optionsOf(section),
+    options,
+    // What is asked for without a route, such as the list of models, is asked for with the first.
+    ...credentials?.[0]?.settings,
+    ...(credentials === undefined ? {} : { credentials }),
   }
 }

@@ -4,6 +4,7 @@ import { type BuildContext, ProviderSet } from './build-providers.ts'
 import { camel } from './camel.ts'
 import { deepFreeze, frozenMap } from './freeze.ts'
 import { isLoopback } from './loopback.ts'
+import { aliasesOf, byExactness, isPattern } from './model-names.ts'
 import { type Printable, printable } from './print.ts'
 import { isAllowed, type Names, nearestModels, resolveModel } from './resolve.ts'
 import type { Config } from './schema.ts'
@@ -32,7 +33,9 @@ export interface BuildSource {
 export function buildSnapshot(context: BuildContext, source: BuildSource): Built {
   const { config } = context
   const providers = new ProviderSet(context)
-  const models = new Map(buildModels(context, providers).map((entry) => [entry.name, entry]))
+  const entries = buildModels(context, providers)
+  const models = new Map(entries.filter(({ name }) => !isPattern(name)).map((entry) => [entry.name, entry]))
+  const wildcards = entries.filter(({ name }) => isPattern(name)).sort(byExactness)
   const list = modelList(context, providers)
   const offered = (name: string): readonly string[] | undefined => {
     const kind = providers.kindOf(name)
@@ -46,6 +49,8 @@ export function buildSnapshot(context: BuildContext, source: BuildSource): Built
   const shown = printable(effective, context.labels)
   const names: Names = {
     models: frozenMap(models),
+    wildcards,
+    aliases: frozenMap(aliasesOf(context)),
     list,
     findProvider: (name) => providers.find(name),
     offered,
@@ -62,6 +67,8 @@ export function buildSnapshot(context: BuildContext, source: BuildSource): Built
     retry: camel(config.retry),
     providers: providers.settings,
     models: names.models,
+    wildcards,
+    aliases: names.aliases,
     translation: translation(config),
     modelList: list,
     ...(config.rate_limiting === undefined ? {} : { rateLimiting: camel(config.rate_limiting) }),
@@ -72,7 +79,7 @@ export function buildSnapshot(context: BuildContext, source: BuildSource): Built
     database: camel(config.database),
     redis: camel(config.redis),
     observability: camel(config.observability),
-    notices: [...context.notices, ...emptyNotice(models, list)],
+    notices: [...context.notices, ...entries.flatMap(stickyNotice), ...emptyNotice(models, wildcards, list)],
     resolve: (model) => resolveModel(model, names),
     nearest: (model) => nearestModels(model, names),
   }
@@ -163,8 +170,21 @@ function effectiveConfig(config: Config, providers: ProviderSet): Config {
   }
 }
 
-function emptyNotice(models: ReadonlyMap<string, ModelEntry>, list: ModelList): string[] {
+/** Harmless, but not what whoever wrote it had in mind. */
+function stickyNotice({ name, sticky, balance = 'order', routes }: ModelEntry): string[] {
+  const isMoot = sticky !== undefined && (routes.length === 1 || balance === 'order' || balance === 'price')
+  const why =
+    routes.length === 1 ? 'it has one route' : `balance "${balance}" gives every call the same first route`
+  return isMoot ? [`models.${JSON.stringify(name)}: sticky changes nothing: ${why}`] : []
+}
+
+function emptyNotice(
+  models: ReadonlyMap<string, ModelEntry>,
+  wildcards: readonly ModelEntry[],
+  list: ModelList,
+): string[] {
   const isServed =
+    wildcards.length > 0 ||
     [...models.keys()].some((name) => isAllowed(name, list)) ||
     list.defaultProvider !== undefined ||
     list.passthrough.length > 0

@@ -5,7 +5,6 @@ import type { Config } from './schema.ts'
 import { isHttpAddress, isStoreAddress, storeAddresses } from './schema-fields.ts'
 import type { ProviderSection } from './schema-provider.ts'
 import { looksSecret } from './secrets.ts'
-import { type Tree, treeAt } from './tree.ts'
 
 /** A variable that is set and not empty; an empty one counts as not set, as shells and containers mean it. */
 function first(
@@ -62,48 +61,13 @@ export function fillSection(
   return { section: filled, problems }
 }
 
-function badAddress({ name, value }: { name: string; value: string }): Problem {
+export function badAddress({ name, value }: { name: string; value: string }): Problem {
   return {
     file: 'environment',
     path: name,
     expected: 'an http:// or https:// address without user, query and fragment',
     ...(looksSecret(value) ? {} : { value: JSON.stringify(value.slice(0, 60)) }),
   }
-}
-
-/** Telemetry settings of the environment, where the file has none (`OTEL_*` not under system B's promise). */
-export function withTelemetry(
-  config: Config,
-  tree: Tree,
-  environment: Environment,
-  fills: boolean,
-): { observability: Config['observability']; problems: Problem[] } {
-  const observability = { ...config.observability }
-  const problems: Problem[] = []
-  const absent = (...path: string[]): boolean => treeAt(tree, ['observability', ...path]) === undefined
-  const service = environment['OTEL_SERVICE_NAME']
-  if (fills && service && absent('service_name')) observability.service_name = service
-  const endpoint = environment['OTEL_EXPORTER_OTLP_ENDPOINT']
-  if (fills && endpoint && absent('otlp_grpc', 'endpoint')) {
-    const found = { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: endpoint }
-    if (!isHttpAddress(endpoint)) problems.push(badAddress(found))
-    else {
-      observability.otlp_grpc = { ...observability.otlp_grpc, endpoint }
-      if (absent('exporters', 'tracing'))
-        observability.exporters = { ...observability.exporters, tracing: 'otlp_grpc' }
-    }
-  }
-  const cut = environment['TRACE_BODY_MAX_BYTES']
-  if (cut && absent('trace_body_max_bytes')) {
-    if (/^\d{1,8}$/.test(cut)) observability.trace_body_max_bytes = Number(cut)
-    else
-      problems.push({
-        file: 'environment',
-        path: 'TRACE_BODY_MAX_BYTES',
-        expected: 'a whole number of bytes',
-      })
-  }
-  return { observability, problems }
 }
 
 /** Addresses of stores: the file's, else the usual variables'. They hold passwords, so `labels` learns their names. */

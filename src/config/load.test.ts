@@ -289,22 +289,22 @@ input = 0.3
   })
 })
 
-describe('settings that nothing acts on yet are named', () => {
+describe('settings that nothing acts on are named', () => {
   const route = 'provider = "openai"\nprovider_model_id = "a"\n'
+  const systemB = '[server]\nbind_addr = "127.0.0.1:1"\n[downstream]\nbase_url = "https://a.example"\n'
   const cases: readonly [string, string, RegExp | undefined][] = [
-    ['a weight', `[auth]\nmode = "open"\n[[models.m.routes]]\n${route}weight = 2\n`, /^weights/],
-    ['a circuit', `[auth]\nmode = "open"\n[models.m.primary]\n${route}circuit.open_ms = 5\n`, /^circuit/],
     [
-      'a circuit in a list',
-      `[auth]\nmode = "open"\n[[models.m.routes]]\n${route}circuit.open_ms = 5\n`,
-      /^circuit/,
+      'a pool of connections',
+      `${systemB}pool_max_idle_per_host = 5\n`,
+      /^downstream\.pool_max_idle_per_host/,
     ],
+    ['no pool', systemB, undefined],
     [
-      'exporters',
-      '[auth]\nmode = "open"\n[observability.exporters]\ntracing = "otlp_grpc"\n',
-      /^observability/,
+      'routes with everything',
+      `[auth]\nmode = "open"\n[[models.m.routes]]\n${route}weight = 2\ncircuit.open_ms = 5\n`,
+      undefined,
     ],
-    ['none', `[auth]\nmode = "open"\n[models.m.primary]\n${route}retry.max_retries = 5\n`, undefined],
+    ['exporters', '[auth]\nmode = "open"\n[observability.exporters]\ntracing = "otlp_grpc"\n', undefined],
   ]
   for (const [name, text, wanted] of cases)
     test(name, () => {

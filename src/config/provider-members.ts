@@ -22,6 +22,7 @@ const scopes: Readonly<Partial<Record<keyof ProviderSection, Scope>>> = {
   base_url: http,
   api_key: http,
   access_token: oauth,
+  credentials: http,
   service_account_file: oauth,
   project: http,
   region: http,

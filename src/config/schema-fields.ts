@@ -80,6 +80,11 @@ export const modelNames = {
   expected: 'a model name of 1 to 256 characters that does not begin or end with a space',
 }
 
+export const aliasNames = {
+  pattern: '^[^\\s\\u0000-\\u001F*](?:[^\\u0000-\\u001F*]{0,254}[^\\s\\u0000-\\u001F*])?$',
+  expected: 'a model name without *, of 1 to 256 characters, that does not begin or end with a space',
+}
+
 export const providerNames = {
   pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$',
   expected: 'a provider name of letters, digits and . _ : -',

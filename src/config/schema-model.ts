@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { capabilitiesSchema } from './schema-capabilities.ts'
-import { milliseconds, named, text } from './schema-fields.ts'
+import { aliasNames, milliseconds, named, text } from './schema-fields.ts'
 
 export const timeoutsSchema = z.strictObject({
   connect_ms: milliseconds('Time for reaching the upstream (TCP and TLS).').optional(),
@@ -89,7 +89,9 @@ export const routeSchema = z.strictObject({
   provider: text(
     'Name of a section under `providers`, or of a provider the gateway knows; read without regard to case.',
   ),
-  provider_model_id: text('The upstream’s own name of the model.'),
+  provider_model_id: text(
+    'The upstream’s own name of the model. Where the model’s name has `*`, a `*` here is what stood for it.',
+  ),
   region: text('Cloud region for this route.').optional(),
   project: text('Cloud project for this route.').optional(),
   weight: z
@@ -146,22 +148,24 @@ export const modelSchema = z.strictObject({
     })
     .optional()
     .describe('Values for what a request leaves out.'),
-  aliases: z.array(z.string().min(1)).optional().meta({
-    description: 'Further names for the model; they are served, not listed.',
-    'x-expected': 'a list of names',
-  }),
+  aliases: z
+    .array(z.string().regex(new RegExp(aliasNames.pattern)).meta({ 'x-expected': aliasNames.expected }))
+    .optional()
+    .describe(
+      'Further names for the model; they are served, not listed. Scopes of keys, lists and usage speak of the model’s own name.',
+    ),
   balance: z
     .enum(['order', 'weight', 'latency', 'price'])
     .optional()
     .describe(
-      'Which route is tried first: the first of the file, one drawn by `weight`, the one that lately gave its first content soonest, or the cheapest. Default: `weight` when a route has one, else `order`.',
+      'Which route is tried first: the first of the file, one drawn by `weight`, the one that lately gave its first content soonest, or the cheapest. Default: `weight` when a route has one, or `sticky` is on for a list of `routes`, else `order`.',
     ),
   sticky: z
     .union([z.boolean(), z.enum(['session', 'prefix'])])
     .optional()
     .meta({
       description:
-        'Keeps a conversation on one route, so that the provider’s prompt cache is hit: by its session (`x-claude-code-session-id`, `session_id`, `prompt_cache_key`, `metadata.user_id`, `user`), by the beginning of its prompt, or, with `true`, by the session where there is one, else by the beginning. Default: false.',
+        'Keeps a conversation on one route, so that the provider’s prompt cache is hit: by its session (`x-claude-code-session-id`, `session_id`, `prompt_cache_key`, `metadata.user_id`, `user`), by the beginning of its prompt, or, with `true`, by the session where there is one, else by the beginning. Weights say how conversations are shared out; with `order` and `price` every call has the same first route anyway. Default: false.',
       'x-expected': 'true, false, "session" or "prefix"',
     }),
   hedge: z

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PAIRS, pairsOf } from './pairs.ts'
 import { address, milliseconds, secret, text } from './schema-fields.ts'
 
 export const exporters = ['otlp_grpc', 'langfuse_http', 'otlp_http'] as const
@@ -70,6 +71,8 @@ export const observabilityShape = {
     .describe('Which exporters run. One that fails never stops the gateway.'),
 }
 
+const arePairs = (value: string): boolean => pairsOf(value) !== undefined
+
 export const observabilitySchema = z.strictObject({
   ...observabilityShape,
   service_name: observabilityShape.service_name.default('xjp-gateway'),
@@ -95,6 +98,26 @@ export const observabilitySchema = z.strictObject({
     .describe(
       'Whether traces carry prompts and answers (`input`, `output`). Content becomes visible. Default: false; true for `langfuse_http`, which exists to show it.',
     ),
+  resource_attributes: z.string().refine(arePairs).optional().meta({
+    description:
+      'Further attributes of everything exported, such as `deployment.environment.name=production`. Default: `OTEL_RESOURCE_ATTRIBUTES`.',
+    'x-environment': true,
+    'x-expected': PAIRS,
+  }),
+  otlp_headers: z.string().refine(arePairs).optional().meta({
+    description:
+      'Headers sent with every export, such as `api-key=…`. Default: `OTEL_EXPORTER_OTLP_HEADERS`.',
+    writeOnly: true,
+    'x-environment': true,
+    'x-expected': PAIRS,
+  }),
+  otlp_compression: z
+    .enum(['none', 'gzip'])
+    .default('none')
+    .describe(
+      'Whether what is exported is compressed on its way. Default: `OTEL_EXPORTER_OTLP_COMPRESSION`, then `none`.',
+    ),
+  metrics: z.boolean().default(true).describe('Whether metrics are kept and shown at `/metrics`.'),
   access: z
     .enum(['local', 'public', 'administrator'])
     .default('local')

@@ -317,7 +317,11 @@ export const configSchema = z
       providerNames,
       'Upstreams by the name used in routes. A provider the gateway knows needs no section when its key is in the environment.',
     ).default({}),
-    models: named(modelSchema, modelNames, 'Models by the name clients use.').default({}),
+    models: named(
+      modelSchema,
+      modelNames,
+      'Models by the name clients use. `*` in a name stands for any characters: such a model serves every name that fits and is not another model’s; the most exact one wins.',
+    ).default({}),
     translation: translationSchema
       .prefault({})
       .describe('How requests and answers are carried between protocols.'),

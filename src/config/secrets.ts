@@ -61,8 +61,21 @@ export class Redactor {
   }
 }
 
+/** What a list of credentials says besides secrets. */
+const PLAIN_OF_CREDENTIAL = new Set<string | number | undefined>([
+  'name',
+  'project',
+  'service_account_file',
+  'concurrency',
+])
+
 function hasSecretKey(path: Path): boolean {
-  return path.some((segment) => typeof segment === 'string' && SECRET_KEY.test(segment))
+  return path.some(
+    (segment, at) =>
+      typeof segment === 'string' &&
+      SECRET_KEY.test(segment) &&
+      !(typeof path[at + 1] === 'number' && PLAIN_OF_CREDENTIAL.has(path[at + 2])),
+  )
 }
 
 /** `ENV:NAME` or `${NAME}`: the name of a variable is no secret. */

@@ -58,6 +58,8 @@ export interface Route {
   readonly provider: string
   /** The upstream's own name of the model. */
   readonly model: string
+  /** That name as configured, with its `*`, where the model's name has one: clients choose what stands for it. */
+  readonly pattern?: string
   readonly region?: string
   readonly project?: string
   readonly weight?: number
@@ -72,6 +74,13 @@ export interface Route {
 /** One name clients can use. */
 export interface ModelEntry {
   readonly name: string
+  /**
+   * The name as configured, with its `*`, where clients choose what stands for it: `gpt-*`, or `openai/*` for names
+   * that pass through to a provider.
+   */
+  readonly pattern?: string
+  /** Further names that stand for it. */
+  readonly aliases?: readonly string[]
   readonly displayName?: string
   readonly ownedBy?: string
   /** Seconds since 1970. */
@@ -165,6 +174,10 @@ export interface Snapshot {
   readonly providers: Readonly<Record<string, ConfiguredProvider>>
   /** The models that are known by name; `resolve` knows more. */
   readonly models: ReadonlyMap<string, ModelEntry>
+  /** Models whose names hold `*`, the most exact first. Their entries are patterns; `resolve` fills them in. */
+  readonly wildcards: readonly ModelEntry[]
+  /** Further names of models → the names they stand for. */
+  readonly aliases: ReadonlyMap<string, string>
   readonly translation: Translation
   readonly modelList: ModelList
   readonly rateLimiting?: { readonly defaultRpm: number; readonly burstSize: number }
@@ -180,8 +193,9 @@ export interface Snapshot {
   /** Sentences for the log: what an operator should know although nothing is wrong. */
   readonly notices: readonly string[]
   /**
-   * The entry a name stands for: a model of the file, else the default provider under the same name, else
-   * `provider/model`. Undefined when it is not served, also by allow- and blocklist.
+   * The entry a name stands for: a model of the file, by its name or an alias, else the most exact pattern, else the
+   * default provider under the same name, else `provider/model`. Undefined when it is not served, also by allow- and
+   * blocklist. The entry's `name` is the model's own: for an alias another than the one that was asked for.
    */
   resolve(model: string): ModelEntry | undefined
   /** Up to three served names close to one that is not. */

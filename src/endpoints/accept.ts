@@ -3,6 +3,7 @@ import type { Call, ClientDialect, Refusal } from '../pipeline/call.ts'
 import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
+import { shuttingDown } from './admission.ts'
 import { checkHead, parseBody, type ReadBody, readBytes } from './body.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
@@ -16,7 +17,10 @@ const endpointNames: Readonly<Record<DialectName, string>> = {
   'generate-content': 'generate-content',
 }
 
-/** Reads, checks and decodes one client request. Throws errors that name the field; they have their account too. */
+/**
+ * Reads, checks and decodes one client request, and takes a place for it: whoever asked gives that back when the call is
+ * over (`admission.release`). Throws errors that name the field; they have their account too, and hold no place.
+ */
 export async function acceptCall(
   gateway: Gateway,
   inbound: Inbound,
@@ -30,24 +34,26 @@ export async function acceptCall(
     callBegun(gateway, call)
     return call
   } catch (thrown) {
-    requestRefused(gateway, refusalOf(inbound, dialect, startedAt, toGatewayError(thrown)))
+    gateway.admission.release(inbound)
+    requestRefused(gateway, refusalOf(inbound, dialect, startedAt, inbound.givenUp ?? toGatewayError(thrown)))
     throw thrown
   }
 }
 
 function refusalOf(
-  { request, requestId, identity }: Inbound,
+  { request, requestId, identity, givenUp }: Inbound,
   dialect: DialectName,
   startedAt: number,
   error: GatewayError,
 ): Refusal {
-  const left = request.signal.aborted
+  const left = request.signal.aborted && givenUp === undefined
   return {
     requestId,
     identity,
     endpoint: endpointNames[dialect],
     startedAt,
     error,
+    headers: request.headers,
     status: left ? errorKinds.client_closed.status : error.status,
     endedBy: left ? 'client' : 'gateway',
   }
@@ -55,19 +61,24 @@ function refusalOf(
 
 async function decodedCall(
   gateway: Gateway,
-  { request, requestId, identity }: Inbound,
+  inbound: Inbound,
   dialect: DialectName,
   decode: (client: ClientDialect, body: ReadBody) => ChatRequest,
   startedAt: number,
 ): Promise<Call> {
+  const { request, requestId, identity } = inbound
   const snapshot = gateway.snapshot()
   const client = gateway.clients[dialect]
   if (!client) throw new GatewayError('internal', `No client side for ${dialect}`)
-  if (gateway.draining)
-    throw new GatewayError('unavailable', 'The gateway is shutting down', { retryAfterSeconds: 5 })
-  checkInflight(gateway, snapshot.limits.maxInflight)
+  if (gateway.draining) throw shuttingDown()
+  gateway.admission.check(inbound)
   checkHead(request.headers, snapshot.limits)
-  const body = parseBody(await readBytes(request, snapshot.limits.maxBodyBytes))
+  const bytes = await readBytes(request, snapshot.limits.maxBodyBytes, () => gateway.active.readOn(inbound))
+  gateway.active.read(inbound)
+  // Only now: a client that sends slowly holds no place meanwhile.
+  const waits = gateway.admission.take(inbound)
+  const queuedMs = waits && (await waits)
+  const body = parseBody(bytes)
   const decoded = decode(client, body)
   return {
     id: requestId,
@@ -90,6 +101,7 @@ async function decodedCall(
       attempts: [],
       dropped: [],
       bytesSent: 0,
+      ...(queuedMs === undefined ? {} : { queuedMs }),
     },
     taps: [],
     ends: [],
@@ -101,19 +113,6 @@ async function decodedCall(
 /** Made here, so that it holds no more than it needs for as long as the call lasts. */
 function scrubOf({ redactor }: Gateway): Call['scrub'] {
   return (text) => redactor.text(text)
-}
-
-/** `limits.max_inflight`: the call itself counts already. */
-function checkInflight(gateway: Gateway, limit: number | undefined): void {
-  if (limit === undefined || gateway.active.count <= limit) return
-  throw new GatewayError(
-    'unavailable',
-    `This gateway serves ${limit} calls at a time (limits.max_inflight); try again`,
-    {
-      code: 'max_inflight',
-      retryAfterSeconds: 1,
-    },
-  )
 }
 
 function isTrue(header: string | null): boolean {

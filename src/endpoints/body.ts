@@ -9,7 +9,11 @@ export interface ReadBody {
   json: JsonObject
 }
 
-function tooLarge(limit: number): GatewayError {
+/** How much of a body a client has to send in one stretch of its patience; see `ActiveCalls`. */
+export const READ_BYTES = 256 * 1024
+
+/** What a body over the limit is answered with. */
+export function tooLarge(limit: number): GatewayError {
   return new GatewayError(
     'too_large',
     `The request body is larger than ${limit} bytes (limits.max_body_bytes)`,
@@ -43,10 +47,18 @@ export function checkHead(
   if (Number(headers.get('content-length') ?? 0) > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes)
 }
 
-/** Reads a body of at most `limit` bytes; a longer one is refused as soon as that is known. */
-export function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+/**
+ * Reads a body of at most `limit` bytes; a longer one is refused as soon as that is known. Of one that takes its time
+ * `onProgress` tells whenever `READ_BYTES` of it have come.
+ */
+export function readBytes(
+  request: Request,
+  limit: number,
+  onProgress: () => void = () => {},
+): Promise<Uint8Array> {
   // A declared length was looked at already.
-  const bytes = request.headers.has('content-length') ? request.bytes() : gathered(request, limit)
+  const declared = Number(request.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
+  const bytes = declared <= READ_BYTES ? request.bytes() : gathered(request, limit, onProgress)
   return bytes.catch(broken)
 }
 
@@ -61,14 +73,18 @@ function broken(thrown: unknown): never {
   )
 }
 
-async function gathered(request: Request, limit: number): Promise<Uint8Array> {
+async function gathered(request: Request, limit: number, onProgress: () => void): Promise<Uint8Array> {
   if (!request.body) return new Uint8Array(0)
   const pieces: Uint8Array[] = []
   let length = 0
+  let told = 0
   for await (const piece of request.body) {
     length += piece.length
     if (length > limit) throw tooLarge(limit)
     pieces.push(piece)
+    if (length - told < READ_BYTES) continue
+    told = length
+    onProgress()
   }
   return Buffer.concat(pieces)
 }

@@ -4,9 +4,8 @@ import { sendTo } from '../pipeline/exchange.ts'
 import { prepareBody } from '../pipeline/request-body.ts'
 import type { Target } from '../pipeline/target.ts'
 import { checkScope } from '../policies/authorise.ts'
-import { targetsOf } from '../policies/route.ts'
 import { decodeCountRequest } from '../protocol/dialects/messages/count-tokens.ts'
-import { errorKinds, GatewayError } from '../protocol/model/error.ts'
+import { errorKinds, type GatewayError } from '../protocol/model/error.ts'
 import { estimateTokens } from '../protocol/model/estimate.ts'
 import { isObject, parseJson } from '../protocol/model/json.ts'
 import { readAll } from '../upstream/source.ts'
@@ -24,14 +23,18 @@ const MAXIMUM_BYTES = 64 * 1024
  */
 export function countTokens(gateway: Gateway, inbound: Inbound): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>()
-  // It is among the calls that are open: counted by `limits.max_inflight`, waited for at the end of the process.
-  const token = {}
-  const giveUp = (): void =>
-    reject(new GatewayError('unavailable', 'The gateway is shutting down', { retryAfterSeconds: 5 }))
-  gateway.active.enter(token, giveUp, () => inbound.exchange.keepOpen())
+  // It is among the calls that are open: it has a place, and is waited for at the end of the process.
+  const giveUp = (error: GatewayError): void => {
+    inbound.givenUp = error
+    reject(error)
+  }
+  gateway.active.enter(inbound, giveUp, () => inbound.exchange.keepOpen())
   void answerTo(gateway, inbound)
     .then(resolve, reject)
-    .finally(() => gateway.active.leave(token))
+    .finally(() => {
+      gateway.active.leave(inbound)
+      gateway.admission.release(inbound)
+    })
   return promise
 }
 
@@ -64,10 +67,9 @@ async function counting(gateway: Gateway, call: Call): Promise<number | undefine
   const { record } = call
   record.endpoint = 'messages.count_tokens'
   try {
-    checkScope(call.identity, call.request.model)
+    checkScope(call.identity, call.request.model, call.snapshot)
     await gateway.limitRequests(call)
-    const [target] = targetsOf(call.snapshot, call.request.model, call.identity)
-    const counted = target && (await upstreamCount(gateway, call, target))
+    const counted = await countedThere(gateway, call)
     record.status = 200
     record.endedBy = 'complete'
     return counted
@@ -82,6 +84,16 @@ async function counting(gateway: Gateway, call: Call): Promise<number | undefine
       record.endedBy = 'client'
     }
     endCall(gateway, call)
+  }
+}
+
+/** The count of the first open target; undefined when there is none, and when it has none. */
+async function countedThere(gateway: Gateway, call: Call): Promise<number | undefined> {
+  const place = gateway.countingTarget(call)
+  try {
+    return place && (await upstreamCount(gateway, call, place.target))
+  } finally {
+    place?.release()
   }
 }
 

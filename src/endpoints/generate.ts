@@ -2,9 +2,11 @@ import { toGatewayError } from '../pipeline/answer-reader.ts'
 import { type Call, isStream, type Reply, streamHeaders } from '../pipeline/call.ts'
 import { scrubbed } from '../pipeline/scrub.ts'
 import { abandon } from '../platform/stream.ts'
-import { errorKinds, GatewayError } from '../protocol/model/error.ts'
+import { errorKinds, type GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import { acceptCall } from './accept.ts'
+import { shuttingDown } from './admission.ts'
+import { explained } from './explain.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import { endCall } from './log-call.ts'
@@ -40,16 +42,18 @@ class Generation {
 
   async run(dialect: DialectName): Promise<void> {
     const gateway = this.#gateway
+    const inbound = this.#inbound
     gateway.active.enter(
-      this,
-      () => this.#fail(shuttingDown()),
-      () => this.#inbound.exchange.keepOpen(),
+      inbound,
+      (error) => this.#giveUp(error),
+      () => inbound.exchange.keepOpen(),
     )
     try {
-      const call = await acceptCall(gateway, this.#inbound, dialect)
+      const call = await acceptCall(gateway, inbound, dialect)
       if (this.#isOver) {
         // Its client was told that already; what is left is its account.
-        failed(gateway, call, shuttingDown())
+        gateway.admission.release(inbound)
+        failed(gateway, inbound, call, inbound.givenUp)
         return
       }
       this.#call = call
@@ -65,19 +69,33 @@ class Generation {
   }
 
   #answer(reply: Reply, call: Call): void {
-    const ends = hooks(this.#gateway, call, this, reply.status)
-    const response = call.left.aborted ? nobodyThere(reply, ends) : replyResponse(reply, call.id, ends)
+    const ends = hooks(this.#gateway, call, this.#inbound, reply.status)
+    const headers = explained(this.#gateway, this.#inbound, call, reply.headers)
+    const response = call.left.aborted
+      ? nobodyThere(reply, ends)
+      : replyResponse({ ...reply, headers }, call.id, ends)
     this.#isOver = true
     this.#resolve(response)
+  }
+
+  #giveUp(error: GatewayError): void {
+    if (!this.#isOver) this.#inbound.givenUp = error
+    this.#fail(error)
   }
 
   #fail(thrown: unknown): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#gateway.active.leave(this)
-    if (this.#call) this.#resolve(failed(this.#gateway, this.#call, thrown))
+    over(this.#gateway, this.#inbound)
+    if (this.#call) this.#resolve(failed(this.#gateway, this.#inbound, this.#call, thrown))
     else this.#reject(thrown)
   }
+}
+
+/** The call is over: it is waited for no more, and its place is free. */
+function over(gateway: Gateway, inbound: Inbound): void {
+  gateway.active.leave(inbound)
+  gateway.admission.release(inbound)
 }
 
 /** A reply that nobody waits for any more. */
@@ -95,24 +113,22 @@ function nobodyThere({ body }: Reply, ends: StreamHooks): Response {
 }
 
 /** The response to a call that failed before its first byte. */
-function failed(gateway: Gateway, call: Call, thrown: unknown): Response {
+function failed(gateway: Gateway, inbound: Inbound, call: Call, thrown: unknown): Response {
   const error = scrubbed(toGatewayError(thrown), call)
   call.record.error = error
   call.record.endedBy = call.left.aborted ? 'client' : endedBy(error)
   const attempts = call.record.attempts.length
+  const headers =
+    attempts > 0 ? { ...call.replyHeaders, 'x-xjp-attempts': String(attempts) } : call.replyHeaders
   const response = errorResponse(
     error,
     call.client.client,
     call.id,
-    attempts > 0 ? { ...call.replyHeaders, 'x-xjp-attempts': String(attempts) } : call.replyHeaders,
+    explained(gateway, inbound, call, headers),
   )
   call.record.status = call.left.aborted ? 499 : response.status
   endCall(gateway, call)
   return response
-}
-
-function shuttingDown(): GatewayError {
-  return new GatewayError('unavailable', 'The gateway is shutting down', { retryAfterSeconds: 5 })
 }
 
 /** Our own refusals and failures are ours; what an upstream said, or failed to say, is its. */
@@ -146,13 +162,13 @@ function pending(call: Call, reply: Promise<Reply>): Reply {
   }
 }
 
-function hooks(gateway: Gateway, call: Call, token: object, status: number): StreamHooks {
+function hooks(gateway: Gateway, call: Call, inbound: Inbound, status: number): StreamHooks {
   const { client } = call.client
   return {
     keepAlive: client.keepAlive,
     keepAliveMs: gateway.snapshot().server.keepAliveMs,
     onOpen: (writer) =>
-      gateway.active.onOpen(token, writer, () => {
+      gateway.active.onOpen(inbound, writer, () => {
         // Its upstream was read on without it.
         if (call.left.aborted) return ''
         call.record.endedBy = 'gateway'
@@ -160,7 +176,7 @@ function hooks(gateway: Gateway, call: Call, token: object, status: number): Str
         return client.encodeStreamError(call.record.error, call.id)
       }),
     onEnd: (bytesSent, clientLeft) => {
-      gateway.active.leave(token)
+      over(gateway, inbound)
       const left = clientLeft || call.left.aborted
       call.record.bytesSent = left && !call.record.stream ? 0 : bytesSent
       call.record.status = left ? 499 : status

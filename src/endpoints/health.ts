@@ -16,11 +16,13 @@ export function health(gateway: Gateway): Response {
 }
 
 /**
- * Ready: a configuration is live and no drain has begun. A store that is down is told, but is no reason to send calls
- * elsewhere: known keys, journal and the policies for its loss keep this gateway answering.
+ * Ready: a configuration is live and no drain has begun. A store that is down, and a journal of usage that fills
+ * meanwhile, is told, but is no reason to send calls elsewhere: known keys, journal and the policies for its loss keep
+ * this gateway answering.
  */
 export function ready(gateway: Gateway): Response {
   if (gateway.draining) return json(503, { status: 'draining', active: gateway.active.count })
+  const accounting = gateway.operations.accounting()
   return json(200, {
     status: 'ready',
     config_version: gateway.snapshot().version,
@@ -30,5 +32,6 @@ export function ready(gateway: Gateway): Response {
       since: new Date(since).toISOString(),
       reason,
     })),
+    ...(accounting === undefined ? {} : { accounting }),
   })
 }

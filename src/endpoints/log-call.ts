@@ -1,4 +1,5 @@
 import type { Call, CallObserver, Refusal } from '../pipeline/call.ts'
+import { attemptLine, beginningLine, callLine, refusalLine } from './call-line.ts'
 import type { Gateway } from './gateway.ts'
 
 /** Everything is over: what policies wait for runs, then the call is logged, both from its record. */
@@ -12,12 +13,14 @@ export function endCall(gateway: Gateway, call: Call): void {
 /** A call is known: who looks on is told. */
 export function callBegun(gateway: Gateway, call: Call): void {
   tellObservers(gateway, call.id, (observer) => observer.begun?.(call))
+  if (gateway.log.writes('debug')) gateway.log.debug('request begun', beginningLine(call))
 }
 
 /** A request that never became a call is over. */
 export function requestRefused(gateway: Gateway, refusal: Refusal): void {
   gateway.refused(refusal)
   tellObservers(gateway, refusal.requestId, (observer) => observer.refused?.(refusal))
+  logRefusal(gateway, refusal)
 }
 
 function tellObservers(gateway: Gateway, id: string, tell: (observer: CallObserver) => void): void {
@@ -34,48 +37,16 @@ function isolated({ log }: Gateway, id: string, message: string, work: () => voi
   }
 }
 
-/** One line a request. */
-function logCall(gateway: Gateway, call: Call, milliseconds: number): void {
+/** One line a request; where somebody looks closely, one for each of its attempts before it. */
+function logCall({ log }: Gateway, call: Call, milliseconds: number): void {
   const { record } = call
-  const { usage, error } = record
-  const failed = error !== undefined && record.endedBy !== 'client'
-  gateway.log[failed ? 'warn' : 'info']('request', {
-    request_id: call.id,
-    tenant_id: call.tenant,
-    key_id: call.identity.key?.id,
-    endpoint: record.endpoint,
-    model: record.model,
-    provider: record.provider,
-    target: record.target,
-    stream: record.stream,
-    status: record.status,
-    ended_by: record.endedBy,
-    finish_reason: record.finish?.reason,
-    latency_ms: rounded(milliseconds),
-    first_content_ms: record.firstByteMs === undefined ? undefined : rounded(record.firstByteMs),
-    attempts: record.attempts.length,
-    failed_attempts: failures(call),
-    input_tokens: usage?.inputTokens,
-    output_tokens: usage?.outputTokens,
-    reasoning_tokens: usage?.reasoningTokens,
-    cached_tokens: usage?.cacheReadTokens,
-    usage_estimated: usage?.estimated,
-    bytes_sent: record.bytesSent,
-    replay: record.replay,
-    dropped:
-      record.dropped.length > 0 ? record.dropped.map((loss) => `${loss.path}: ${loss.why}`) : undefined,
-    error_type: error?.kind,
-    error: error?.message,
-    config_version: call.snapshot.version,
-  })
+  if (log.writes('debug'))
+    for (const attempt of record.attempts) log.debug('attempt', attemptLine(call, attempt))
+  const failed = record.error !== undefined && record.endedBy !== 'client'
+  log[failed ? 'warn' : 'info']('request', callLine(call, milliseconds))
 }
 
-function failures(call: Call): string[] | undefined {
-  const failed = call.record.attempts.filter((attempt) => attempt.error)
-  if (failed.length === 0) return undefined
-  return failed.map((attempt) => `${attempt.target}: ${attempt.error?.kind}: ${attempt.error?.message}`)
-}
-
-function rounded(milliseconds: number): number {
-  return Math.round(milliseconds * 10) / 10
+function logRefusal({ log }: Gateway, refusal: Refusal): void {
+  const milliseconds = performance.now() - refusal.startedAt
+  log[refusal.endedBy === 'client' ? 'info' : 'warn']('request', refusalLine(refusal, milliseconds))
 }

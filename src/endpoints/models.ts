@@ -1,4 +1,4 @@
-import { mayUse } from '../policies/authorise.ts'
+import { isOpenTo } from '../policies/route.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
@@ -10,7 +10,8 @@ export async function listModels(
   gateway: Gateway,
   { request, url, requestId, identity }: Inbound,
 ): Promise<Response> {
-  const all = (await listedModels(gateway)).filter((model) => mayUse(identity, model.id))
+  const snapshot = gateway.snapshot()
+  const all = (await listedModels(gateway)).filter((model) => isOpenTo(snapshot, identity, model.id))
   const anthropic = request.headers.has('anthropic-version') || gateway.snapshot().origin === 'system-b'
   const body = anthropic
     ? anthropicPage(all, url.searchParams)
@@ -26,7 +27,7 @@ export async function showModel(
   const id = decoded(url.pathname.replace(/^\/v1\/models\//, ''))
   const found = (await listedModels(gateway)).find((model) => model.id === id) ?? unlisted(gateway, id)
   // What a key is not for does not exist for it.
-  if (!found || !mayUse(identity, id))
+  if (!found || !isOpenTo(gateway.snapshot(), identity, id))
     throw new GatewayError('model_not_found', `model: "${id}" is not served here`, {
       param: 'model',
       code: 'model_not_found',

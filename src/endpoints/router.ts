@@ -9,8 +9,11 @@ import type { Gateway } from './gateway.ts'
 import { generate } from './generate.ts'
 import { health, ready } from './health.ts'
 import type { Inbound } from './inbound.ts'
+import { metrics } from './metrics.ts'
 import { listModels, showModel } from './models.ts'
+import { checkOperator } from './operator-access.ts'
 import { errorResponse } from './respond.ts'
+import { status } from './status.ts'
 
 type Endpoint = (gateway: Gateway, inbound: Inbound) => Response | Promise<Response>
 
@@ -19,8 +22,11 @@ interface Route {
   /** Without the trailing slash; `*` at the end takes the rest. */
   path: string
   endpoint: Endpoint
-  /** `key`: who calls is found out first, and nobody unknown comes further. */
-  access: 'key' | 'public'
+  /**
+   * `key`: who calls is found out first, and nobody unknown comes further. `operator`: who runs the gateway, as
+   * `observability.access` says.
+   */
+  access: 'key' | 'operator' | 'public'
 }
 
 const chat = (gateway: Gateway, inbound: Inbound): Promise<Response> =>
@@ -40,6 +46,8 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/healthz', endpoint: health, access: 'public' },
   { method: 'GET', path: '/health', endpoint: health, access: 'public' },
   { method: 'GET', path: '/readyz', endpoint: ready, access: 'public' },
+  { method: 'GET', path: '/metrics', endpoint: metrics, access: 'operator' },
+  { method: 'GET', path: '/status', endpoint: status, access: 'operator' },
 ]
 
 const exact = new Map(
@@ -114,7 +122,8 @@ function dispatch(gateway: Gateway, inbound: Inbound): Response | Promise<Respon
   const path =
     url.pathname.length > 1 && url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
   const found = find(request.method === 'HEAD' ? 'GET' : request.method, path)
-  if (found?.access === 'public') return found.endpoint(gateway, inbound)
+  if (found?.access === 'operator') checkOperator(gateway, inbound)
+  if (found && found.access !== 'key') return found.endpoint(gateway, inbound)
   const enter = (identity: Identity): Response | Promise<Response> => {
     inbound.identity = identity
     return found ? found.endpoint(gateway, inbound) : refuse(request.method, path)

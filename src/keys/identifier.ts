@@ -53,6 +53,8 @@ export interface IdentifierState {
   keys: number
   /** The store answered the last time it was asked. */
   following: boolean
+  /** When it last answered, in milliseconds since 1970; absent without a store, or when it never did. */
+  followedAt?: number
   /** Known keys can be let in: the store has answered once, or its keys were kept from before. */
   ready: boolean
   /** Callers who were not let in since the start. */
@@ -219,6 +221,7 @@ class StoredIdentifier implements Identifier {
     return {
       keys: this.#mirror.size,
       following: this.#mirror.following,
+      ...(this.#mirror.followedAt === undefined ? {} : { followedAt: this.#mirror.followedAt }),
       ready: this.#mirror.known,
       refused: this.#refused.all(),
     }

@@ -33,6 +33,7 @@ export class KeyMirror {
   #known: boolean
   #settled = false
   #following = false
+  #followedAt: number | undefined
   #running: Promise<void> | undefined
   #again = false
   #soon: Promise<void> | undefined
@@ -59,6 +60,11 @@ export class KeyMirror {
   /** The store answered when it was last asked. */
   get following(): boolean {
     return this.#following
+  }
+
+  /** When the store last answered, in milliseconds since 1970; undefined when it never did. */
+  get followedAt(): number | undefined {
+    return this.#followedAt
   }
 
   /** Something is known of the store's keys, from itself or from an earlier process. */
@@ -161,6 +167,7 @@ export class KeyMirror {
     if (this.#settled && !this.#following)
       this.#parts.log?.info('API keys follow the database again', { keys: this.#table.size })
     this.#following = true
+    this.#followedAt = this.#parts.now()
   }
 
   #failed(thrown: unknown): void {

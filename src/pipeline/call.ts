@@ -68,6 +68,14 @@ export interface Capture {
   response(attempt: AttemptRecord, bytes: string | Uint8Array): void
 }
 
+/** A call that is traced: says so to its upstreams. */
+export interface CallTrace {
+  /** 32 hexadecimal digits; absent when nothing of it will be sent anywhere. */
+  readonly traceId?: string
+  /** Called for every request that goes up, with its URL; the headers are sent along. Must not throw or wait. */
+  sent(attempt: AttemptRecord | undefined, url: string): Readonly<Record<string, string>>
+}
+
 /** Who calls. In open mode everyone without a key is the tenant `open`. */
 export interface Identity {
   readonly tenant: string
@@ -83,6 +91,7 @@ export interface Refusal {
   /** On the clock that never jumps. */
   readonly startedAt: number
   readonly error: GatewayError
+  readonly headers?: Headers
   /** What the client saw; 499 when it left. */
   readonly status: number
   readonly endedBy: 'client' | 'gateway'
@@ -99,6 +108,8 @@ export interface CallRecord {
   attempts: AttemptRecord[]
   /** Targets that were left out, in the order in which they were met. */
   passedOver?: PassedOver[]
+  /** Where it could have gone, in the order in which targets were to be tried, when the model has several. */
+  considered?: readonly Target[]
   /** What chose the first target (`order`, `weight`, `latency`, `price`, `sticky`), when the model has several. */
   balance?: string
   /** Milliseconds spent in the queue for a place. */
@@ -151,6 +162,8 @@ export interface Call {
   attempt?: AttemptRecord
   /** Absent unless somebody wants to see the bytes. */
   capture?: Capture
+  /** Absent unless the call is traced. */
+  trace?: CallTrace
   /** Called with every batch of events, in order, before the client sees it. Must not throw or wait. */
   readonly taps: ((events: readonly AnswerEvent[]) => void)[]
   /**

@@ -90,7 +90,7 @@ async function httpExchange(
     attempt.status = response.status
     if (capture) response.body = heard(response.body, (bytes) => capture.response(attempt, bytes))
   }
-  if (response.status < 200 || response.status > 299) throw await errorOf(response, dialect)
+  if (response.status < 200 || response.status > 299) throw await errorOf(response, dialect, outside)
   const context = { newId: outside.newId, maker: target.label }
   const names = replacedNames(prepared.passedThrough ? undefined : call.request.tools, dialect.upstream)
   if (isEventStream(response))
@@ -127,7 +127,13 @@ export function sendTo(
       outside.send({
         url: place.url,
         method: place.method,
-        headers: { ...headers, ...forwarded(call, provider, target), ...settings.headers, ...credentials },
+        headers: {
+          ...headers,
+          ...forwarded(call, provider, target),
+          ...settings.headers,
+          ...credentials,
+          ...call.trace?.sent(call.attempt, place.url),
+        },
         body,
         timeouts: target.timeouts,
         signal: call.signal,
@@ -204,9 +210,16 @@ function isEventStream(response: UpstreamResponse): boolean {
   return response.header('content-type')?.toLowerCase().startsWith('text/event-stream') === true
 }
 
-async function errorOf(response: UpstreamResponse, dialect: Dialect): Promise<GatewayError> {
+async function errorOf(
+  response: UpstreamResponse,
+  dialect: Dialect,
+  { now }: Outside,
+): Promise<GatewayError> {
   const bytes = await readAll(response.body, MAXIMUM_ERROR_BYTES)
-  return dialect.upstream.decodeError(response.status, Buffer.from(bytes).toString(), response.header)
+  // The date to wait for counts from the answer's own; an answer without one was sent now.
+  const header = (name: string): string | null =>
+    response.header(name) ?? (name === 'date' ? new Date(now()).toUTCString() : null)
+  return dialect.upstream.decodeError(response.status, Buffer.from(bytes).toString(), header)
 }
 
 /** The JSON object of a whole answer; an upstream that answers with anything else has failed. */

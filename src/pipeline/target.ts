@@ -1,4 +1,4 @@
-import type { Circuit, RouteCondition } from '../config/snapshot.ts'
+import type { Circuit, ModelEntry, Route, RouteCondition } from '../config/snapshot.ts'
 import type { Capabilities } from '../protocol/model/capabilities.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import type { Provider, ProviderSettings } from '../providers/provider.ts'
@@ -31,4 +31,17 @@ export interface Target {
   credential?: { name: string; concurrency?: number }
   /** The same target with each of the provider's credentials, this one included; absent when it has one. */
   siblings?: readonly Target[]
+}
+
+/** See `Target.route`; the part behind the arrow is the target as `/status` names it. */
+export function routeName(
+  entry: Pick<ModelEntry, 'name' | 'pattern'>,
+  { provider, model, pattern = model, region }: Route,
+): string {
+  return `${publicName(entry)} → ${provider}/${pattern}${region === undefined ? '' : `@${region}`}`
+}
+
+/** See `Target.publicModel`. */
+export function publicName({ name, pattern = name }: Pick<ModelEntry, 'name' | 'pattern'>): string {
+  return pattern
 }

@@ -4,6 +4,8 @@ import { whenStreamEnds } from './stream.ts'
 export interface Listener {
   readonly url: string
   readonly port: number
+  /** From now on every answer is the last on its connection. */
+  closeKept(): void
   /** Stops accepting; open exchanges go on. */
   stopAccepting(): void
   /** Resolves when every answer that was begun has left the process, or after the time. */
@@ -19,6 +21,8 @@ export interface ListenOptions {
   maxBodyBytes: number
   /** How long a client may be silent while its request is being read. */
   readIdleSeconds?: number
+  /** Several processes may listen on the port: the system deals the connections out. */
+  isShared?: boolean
   handle(request: Request, exchange: Exchange): Response | Promise<Response>
 }
 
@@ -32,16 +36,19 @@ export interface Exchange {
 
 /** A client that sends nothing for this long while its request is being read is let go. */
 const READ_IDLE_SECONDS = 60
+/** What was not read of the request would be taken for the next one. */
+const unread: readonly number[] = [408, 413]
 /** The runtime says how many answers are on their way, but not when the last is gone. */
 const POLL_MILLISECONDS = 5
 
 export function listen(options: ListenOptions): Listener {
   const idleSeconds = options.readIdleSeconds ?? READ_IDLE_SECONDS
+  let isClosing = false
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
     // A second gateway on the same port would silently take part of the calls.
-    reusePort: false,
+    reusePort: options.isShared ?? false,
     idleTimeout: idleSeconds,
     maxRequestBodySize: options.maxBodyBytes,
     development: false,
@@ -54,6 +61,7 @@ export function listen(options: ListenOptions): Listener {
         },
         clientAddress: () => current.requestIP(request)?.address ?? '',
       })
+      if (isClosing || unread.includes(response.status)) response.headers.set('connection', 'close')
       // The time-out belongs to the connection: the next request on it must not be waited for without end.
       if (isKeptOpen) whenStreamEnds(response, () => current.timeout(request, idleSeconds))
       return response
@@ -72,6 +80,9 @@ export function listen(options: ListenOptions): Listener {
   return {
     url: `http://${host}:${server.port}`,
     port: server.port ?? options.port,
+    closeKept: () => {
+      isClosing = true
+    },
     stopAccepting: () => void server.stop(false),
     written: async (milliseconds) => {
       const deadline = performance.now() + milliseconds

@@ -19,10 +19,10 @@ export const account =
   }
 
 /**
- * A client may leave, or the gateway give the call up, while a limit, a key or the disk is waited for: then nothing is
+ * A client may leave, or the gateway give the call or the attempt up, while a limit, a key or the disk is waited for: then nothing is
  * asked of an upstream, and nothing is charged for it.
  */
-function checkWanted({ left, record }: Call): void {
-  if (left.aborted || record.status !== undefined)
+function checkWanted({ left, signal, record }: Call): void {
+  if (left.aborted || signal.aborted || record.status !== undefined)
     throw new GatewayError('client_closed', 'Nobody waits for the answer any more', { code: NOT_MADE })
 }

@@ -51,7 +51,7 @@ function load(call: Call, turns: ReadonlyMap<number, string>, vault: Vault): Pro
 
 function mayUseState(call: Call): boolean {
   try {
-    return targetsOf(call.snapshot, call.request.model, call.identity).some(
+    return targetsOf(call).some(
       (target) => target.dialect !== undefined && wantsState(call, target, target.dialect),
     )
   } catch {

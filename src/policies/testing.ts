@@ -5,7 +5,7 @@ import type { Message } from '../protocol/model/request.ts'
 type Parts = { -readonly [Key in keyof Call]?: Call[Key] }
 
 /** What a call may lack. */
-const optional = new Set(['restored', 'attempt', 'capture'])
+const optional = new Set(['restored', 'attempt', 'capture', 'trace'])
 
 /** A call with what a policy under test reads; asking it for anything else fails the test. */
 export function callWith(parts: Parts): Call {
@@ -40,6 +40,15 @@ export function requestWith(messages: Message[]): Call['request'] {
 }
 
 export function targetNamed(label: string, retry = { maxRetries: 3, backoffMs: 500 }): Target {
-  const parts: Partial<Target> = { label, retry }
+  const [provider = label] = label.split('/')
+  const parts: Partial<Target> = {
+    label,
+    retry,
+    route: label,
+    publicModel: 'm',
+    weight: 1,
+    settings: { name: provider, baseUrl: '', headers: {}, options: {} },
+    model: label,
+  }
   return parts as Target
 }

@@ -37,7 +37,7 @@ export interface Pass {
 export interface CircuitStatus {
   /** Public model. */
   model: string
-  /** `provider/model` of the target. */
+  /** `provider/model` of the target, with `@region` where the route names one. */
   target: string
   state: 'closed' | 'open' | 'half_open'
   /** Milliseconds since 1970 at which the state began. */
@@ -51,6 +51,8 @@ export interface CooldownStatus {
   provider: string
   credential?: string
   model?: string
+  /** Of the route, where it names one. */
+  region?: string
   /** Milliseconds since 1970. */
   until: number
   reason: string

@@ -1,9 +1,23 @@
-import { appendFile, mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 
 const FLUSH_MILLISECONDS = 100
 const MAXIMUM_PENDING_CHARACTERS = 4 * 1024 * 1024
+
+export interface LogPlace {
+  /** Whole lines. Rejects when not all of them are out; with `PartlyWritten` when some are. */
+  write(text: string): Promise<void>
+}
+
+/** A place took the first lines of a batch and then no more. */
+export class PartlyWritten extends Error {
+  /** Whole lines that are out. */
+  readonly lines: number
+
+  constructor(lines: number, cause: unknown) {
+    super('some lines were not written', { cause })
+    this.lines = lines
+  }
+}
 
 /**
  * Gathers lines and hands them on in batches, one batch at a time. What a slow or broken place cannot take is lost and
@@ -12,14 +26,19 @@ const MAXIMUM_PENDING_CHARACTERS = 4 * 1024 * 1024
 export class LogSink {
   /** Lines that were not written. */
   lost = 0
-  readonly #write: (text: string) => Promise<void>
+  readonly #place: LogPlace
+  readonly #lostLine: ((lines: number) => string) | undefined
+  /** Losses that stand in the place itself. */
+  #told = 0
   #lines: string[] = []
   #length = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #writing: Promise<void> | undefined
 
-  constructor(write: (text: string) => Promise<void>) {
-    this.#write = write
+  /** `lostLine`: the line that says, as soon as the place takes lines again, how many it missed. */
+  constructor(place: LogPlace, lostLine?: (lines: number) => string) {
+    this.#place = place
+    this.#lostLine = lostLine
   }
 
   push(line: string): void {
@@ -47,36 +66,35 @@ export class LogSink {
       const lines = this.#lines
       this.#lines = []
       this.#length = 0
+      const { lost } = this
+      const notice = lost > this.#told ? this.#lostLine?.(lost - this.#told) : undefined
+      const all = notice === undefined ? lines : [notice, ...lines]
       try {
-        await this.#write(lines.join(''))
-      } catch {
-        this.lost += lines.length
+        await this.#place.write(all.join(''))
+        this.#told = lost
+      } catch (thrown) {
+        const written = thrown instanceof PartlyWritten ? thrown.lines : 0
+        const notices = notice === undefined ? 0 : 1
+        if (written >= notices) this.#told = lost
+        this.lost += lines.length - Math.max(0, written - notices)
       }
     }
   }
-}
-
-/** Appends to a file; its folder is made when it is missing. */
-export function fileSink(path: string): LogSink {
-  return new LogSink(async (text) => {
-    await mkdir(dirname(path), { recursive: true })
-    await appendFile(path, text)
-  })
 }
 
 /** Streams that have been given a listener: without one, a reader that left would end the process. */
 const guarded = new WeakSet<Writable>()
 
 /** Writes to a stream of the process. */
-export function streamSink(stream: Writable): LogSink {
+export function streamPlace(stream: Writable): LogPlace {
   if (!guarded.has(stream)) stream.on('error', () => {})
   guarded.add(stream)
-  return new LogSink(
-    (text) =>
+  return {
+    write: (text) =>
       new Promise((resolve, reject) => {
         // After a failure the runtime's stdout takes everything without a word.
         if (!stream.writable) reject(new Error('the stream is closed'))
         else stream.write(text, (error) => (error ? reject(error) : resolve()))
       }),
-  )
+  }
 }

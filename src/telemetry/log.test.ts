@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { type LogFields, Logger, type LogSettings } from './log.ts'
+import { Logger, type LogSettings } from './log.ts'
+import type { LogFields } from './log-line.ts'
 import { Redactor } from './redact.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'xjp-log-'))
@@ -15,18 +16,22 @@ const KEY = 'sk-proj-Zk3vQ8bTnW1xR6yUeM4hLp9sDfGjKaC2'
 /** What a logger wrote to a file. */
 async function written(use: (log: Logger) => void, settings: Partial<LogSettings> = {}): Promise<string> {
   files += 1
-  const file = join(folder, 'made', `${files}.log`)
+  const path = join(folder, 'made', `${files}.log`)
   const redactor = new Redactor()
   redactor.learn(KEY)
   const log = new Logger(
-    { level: 'info', format: 'json', stdout: false, file, ...settings },
+    { level: 'info', format: 'json', stdout: false, file: fileAt(path), ...settings },
     redactor,
     () => new Date(0),
   )
   use(log)
   await log.flush()
   expect(log.lost).toBe(0)
-  return readFileSync(file, 'utf8')
+  return readFileSync(path, 'utf8')
+}
+
+function fileAt(path: string): NonNullable<LogSettings['file']> {
+  return { path, maxBytes: 1e9, maxFiles: 5 }
 }
 
 /** What ends a line for the strictest of readers. */
@@ -92,7 +97,7 @@ describe('what is known of a text', () => {
     const later = 'Qm7Lw2Zx9Kt4Vb6Ns1Rf'
     const file = join(folder, 'learned-later.log')
     const redactor = new Redactor()
-    const log = new Logger({ level: 'info', format: 'json', stdout: false, file }, redactor)
+    const log = new Logger({ level: 'info', format: 'json', stdout: false, file: fileAt(file) }, redactor)
     log.info('first', { text: later })
     redactor.learn(later)
     log.info('second', { text: later })
@@ -200,7 +205,7 @@ describe('promise J9: logs cannot be forged', () => {
 describe('writing', () => {
   test('a file that cannot be written loses lines, counts them and throws nothing', async () => {
     const log = new Logger(
-      { level: 'info', format: 'json', stdout: false, file: '/dev/null/nowhere/x.log' },
+      { level: 'info', format: 'json', stdout: false, file: fileAt('/dev/null/nowhere/x.log') },
       new Redactor(),
     )
     for (let number = 0; number < 7; number += 1) log.info('x')
@@ -214,10 +219,10 @@ describe('writing', () => {
 
   test('a new file is used from now on, and the old one gets what was meant for it', async () => {
     const [one, other] = [join(folder, 'one.log'), join(folder, 'other.log')]
-    const settings: LogSettings = { level: 'info', format: 'json', stdout: false, file: one }
+    const settings: LogSettings = { level: 'info', format: 'json', stdout: false, file: fileAt(one) }
     const log = new Logger(settings, new Redactor())
     log.info('first')
-    log.configure({ ...settings, file: other, level: 'debug' })
+    log.configure({ ...settings, file: fileAt(other), level: 'debug' })
     log.debug('second')
     await log.flush()
     for (let waits = 0; waits < 100 && !exists(one); waits += 1)

@@ -1,26 +1,16 @@
-import { fileSink, type LogSink, streamSink } from './log-sink.ts'
+import { LogFile } from './log-file.ts'
+import { LineWriter, type LogFields, type LogFormat, type LogLevel, logLevels } from './log-line.ts'
+import { type LogPlace, LogSink, streamPlace } from './log-sink.ts'
 import type { Redactor } from './redact.ts'
-
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const
-export type LogLevel = (typeof logLevels)[number]
-const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
-export type LogFields = Record<string, string | number | boolean | undefined | null | readonly string[]>
 
 export interface LogSettings {
   level: LogLevel
-  format: 'json' | 'text'
+  format: LogFormat
   stdout: boolean
-  file?: string
+  /** A file that would grow beyond `maxBytes` is put aside; `maxFiles` of those are kept. */
+  file?: { path: string; maxBytes: number; maxFiles: number }
 }
 
-/** A field longer than this is cut: one record never floods the log (promise J9). */
-const MAXIMUM_FIELD = 2_000
-/** What is looked through for secrets: a secret that begins in what is shown ends in here. */
-const MAXIMUM_READ = 2 * MAXIMUM_FIELD
-const MAXIMUM_ITEMS = 20
-/** Texts and keys that are known to need nothing done to them. */
-const MAXIMUM_KNOWN = 1_000
-const MAXIMUM_KNOWN_LENGTH = 100
 /** How long `flush` waits for a place that takes nothing. */
 const FLUSH_MILLISECONDS = 2_000
 
@@ -30,37 +20,54 @@ const FLUSH_MILLISECONDS = 2_000
  */
 export class Logger {
   #settings: LogSettings
-  #sinks: readonly LogSink[]
-  /** Lines lost by sinks that were replaced. */
+  /** Holds in place of the configured level. */
+  #override: LogLevel | undefined
+  #lowest: number
+  #sinks: ReadonlyMap<string, LogSink>
+  /** Sinks that were replaced and still have lines. */
+  readonly #leaving = new Set<LogSink>()
+  /** Lines lost by sinks that are gone. */
   #lostBefore = 0
-  readonly #redactor: Redactor
-  readonly #now: () => Date
-  #lastTime = Number.NaN
-  #lastTimeText = ''
-  readonly #members = new Map<string, string>()
-  readonly #plain = new Set<string>()
-  /** How many secrets were known when these texts were looked at. */
-  #plainBefore = 0
+  readonly #writer: LineWriter
 
   constructor(settings: LogSettings, redactor: Redactor, now: () => Date = () => new Date()) {
     this.#settings = settings
-    this.#sinks = sinksOf(settings)
-    this.#redactor = redactor
-    this.#now = now
+    this.#writer = new LineWriter(redactor, now)
+    this.#lowest = logLevels.indexOf(settings.level)
+    this.#sinks = this.#sinksFor(settings)
   }
 
+  /** Takes new settings at once. A place that stays the same goes on; one that is left gets what was meant for it. */
   configure(settings: LogSettings): void {
-    const { stdout, file } = this.#settings
+    const before = this.#sinks
     this.#settings = settings
-    if (stdout === settings.stdout && file === settings.file) return
-    for (const sink of this.#sinks) void sink.flush()
-    this.#lostBefore = this.lost
-    this.#sinks = sinksOf(settings)
+    this.#sinks = this.#sinksFor(settings, before)
+    for (const [place, sink] of before) if (!this.#sinks.has(place)) this.#leave(sink)
+    this.override(this.#override)
+  }
+
+  /** Writes from this level on whatever is configured, until it is called without one. */
+  override(level: LogLevel | undefined): void {
+    this.#override = level
+    this.#lowest = logLevels.indexOf(this.level)
+  }
+
+  /** Whether lines of a level are written: what is only said there need not be made otherwise. */
+  writes(level: LogLevel): boolean {
+    return logLevels.indexOf(level) >= this.#lowest
+  }
+
+  /** The level that holds now. */
+  get level(): LogLevel {
+    return this.#override ?? this.#settings.level
   }
 
   /** Lines that could not be written. */
   get lost(): number {
-    return this.#sinks.reduce((sum, sink) => sum + sink.lost, this.#lostBefore)
+    let lost = this.#lostBefore
+    for (const sink of this.#sinks.values()) lost += sink.lost
+    for (const sink of this.#leaving) lost += sink.lost
+    return lost
   }
 
   debug(message: string, fields: LogFields = {}): void {
@@ -82,125 +89,40 @@ export class Logger {
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, FLUSH_MILLISECONDS)
     })
-    await Promise.race([Promise.all(this.#sinks.map((sink) => sink.flush())), patience])
+    const all = [...this.#sinks.values(), ...this.#leaving].map((sink) => sink.flush())
+    await Promise.race([Promise.all(all), patience])
     clearTimeout(timer)
   }
 
   #write(level: LogLevel, message: string, fields: LogFields): void {
-    if (ranks[level] < ranks[this.#settings.level]) return
-    const line = this.#format(level, message, fields)
-    for (const sink of this.#sinks) sink.push(line)
+    if (!this.writes(level)) return
+    const line = this.#writer.line(this.#settings.format, level, message, fields)
+    for (const sink of this.#sinks.values()) sink.push(line)
   }
 
-  #format(level: LogLevel, message: string, fields: LogFields): string {
-    const time = this.#time()
-    const plain = this.#settings.format === 'json' ? this.#plainLine(time, level, message, fields) : undefined
-    if (plain !== undefined) return plain
-    const said = this.#shown(message)
-    const members = Object.entries(fields).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, JSON.stringify(this.#value(value))] as const],
-    )
-    if (this.#settings.format === 'text') {
-      const tail = members.map(([key, json]) => ` ${key}=${json}`).join('')
-      return `${printable(`${time} ${level.toUpperCase().padEnd(5)} ${said}${tail}`)}\n`
+  #sinksFor(settings: LogSettings, known?: ReadonlyMap<string, LogSink>): ReadonlyMap<string, LogSink> {
+    const { stdout, file } = settings
+    const sinks = new Map<string, LogSink>()
+    const add = (name: string, open: () => LogPlace): void => {
+      const lostLine = (lost: number): string =>
+        this.#writer.line(this.#settings.format, 'warn', 'lines of this log were lost', { lost })
+      sinks.set(name, known?.get(name) ?? new LogSink(open(), lostLine))
     }
-    const tail = members.map(([key, json]) => `,${JSON.stringify(key)}:${json}`).join('')
-    return `${escaped(`{"time":"${time}","level":"${level}","message":${JSON.stringify(said)}${tail}}`)}\n`
+    if (stdout) add('stdout', () => streamPlace(process.stdout))
+    if (file) add(JSON.stringify(file), () => new LogFile({ ...file, tell }))
+    return sinks
   }
 
-  /** Under load many lines are written within one millisecond. */
-  #time(): string {
-    const now = this.#now()
-    const milliseconds = now.getTime()
-    if (milliseconds !== this.#lastTime) {
-      this.#lastTime = milliseconds
-      this.#lastTimeText = now.toISOString()
-    }
-    return this.#lastTimeText
-  }
-
-  /** The line of a record in which nothing has to be cut, taken out, escaped or written as a list; else undefined. */
-  #plainLine(time: string, level: LogLevel, message: string, fields: LogFields): string | undefined {
-    if (!this.#isPlain(message)) return undefined
-    let line = `{"time":"${time}","level":"${level}","message":"${message}"`
-    for (const key in fields) {
-      const value = fields[key]
-      if (value === undefined) continue
-      const member = this.#memberOf(key)
-      if (typeof value === 'string') {
-        if (!this.#isPlain(value)) return undefined
-        line += `${member}"${value}"`
-      } else if (typeof value === 'object' ? value === null : isWritable(value)) line += `${member}${value}`
-      else return undefined
-    }
-    return `${line}}\n`
-  }
-
-  /** What stands before a value. Keys name secrets (`input_tokens`), so they are not looked at for them. */
-  #memberOf(key: string): string {
-    const known = this.#members.get(key)
-    if (known !== undefined) return known
-    const member = escaped(`,${JSON.stringify(key)}:`)
-    if (this.#members.size >= MAXIMUM_KNOWN) this.#members.clear()
-    if (key.length <= MAXIMUM_KNOWN_LENGTH) this.#members.set(key, member)
-    return member
-  }
-
-  /** Whether a text can stand in a line as it is. The same few names stand in nearly all of them. */
-  #isPlain(text: string): boolean {
-    if (this.#plainBefore !== this.#redactor.learned) {
-      this.#plainBefore = this.#redactor.learned
-      this.#plain.clear()
-    }
-    if (this.#plain.has(text)) return true
-    if (text.length > MAXIMUM_FIELD || needsEscape.test(text) || this.#redactor.text(text) !== text)
-      return false
-    if (this.#plain.size >= MAXIMUM_KNOWN) this.#plain.clear()
-    if (text.length <= MAXIMUM_KNOWN_LENGTH) this.#plain.add(text)
-    return true
-  }
-
-  #value(value: LogFields[string]): unknown {
-    if (typeof value === 'string') return this.#shown(value)
-    if (typeof value !== 'object' || value === null) return value
-    const items = value.slice(0, MAXIMUM_ITEMS).map((item) => this.#shown(item))
-    return value.length > MAXIMUM_ITEMS ? [...items, `… ${value.length - MAXIMUM_ITEMS} more`] : items
-  }
-
-  /** Without secrets, and not too long. Secrets go before anything is written as JSON, which they might break. */
-  #shown(text: string): string {
-    const clean = this.#redactor.text(text.length > MAXIMUM_READ ? text.slice(0, MAXIMUM_READ) : text)
-    return text.length > MAXIMUM_FIELD ? `${clean.slice(0, MAXIMUM_FIELD)}…` : clean
+  #leave(sink: LogSink): void {
+    this.#leaving.add(sink)
+    void sink.flush().then(() => {
+      this.#leaving.delete(sink)
+      this.#lostBefore += sink.lost
+    })
   }
 }
 
-function sinksOf({ stdout, file }: LogSettings): LogSink[] {
-  return [...(stdout ? [streamSink(process.stdout)] : []), ...(file === undefined ? [] : [fileSink(file)])]
-}
-
-/**
- * Characters that would begin another line for some reader, drive a terminal, or turn the order of what is shown:
- * control characters, line and paragraph separators, direction marks.
- */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-const unruly = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
-
-/** What JSON has to escape, and what we do. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const needsEscape = /["\\\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]/
-
-/** JSON has no word for a number that is none. */
-function isWritable(value: LogFields[string]): boolean {
-  return typeof value !== 'number' || Number.isFinite(value)
-}
-
-function printable(line: string): string {
-  return line.replace(unruly, ' ')
-}
-
-/** Inside JSON they stand only in strings, where they can be escaped. */
-function escaped(json: string): string {
-  return json.search(unruly) === -1
-    ? json
-    : json.replace(unruly, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+/** Where the log itself has a trouble it is no place to say so. */
+function tell(text: string): void {
+  process.stderr.write(`xjp-gateway: ${text}\n`)
 }

@@ -5,7 +5,7 @@ import { estimateTokens } from '../protocol/model/estimate.ts'
 import type { AnswerEvent } from '../protocol/model/event.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
 import type { UsageStore } from '../store/ports/usage.ts'
-import { Entry } from './entry.ts'
+import { Entry, type NotedAttempt } from './entry.ts'
 import { Ledger, type LedgerHealth, UNWRITABLE } from './ledger.ts'
 import type { UsageLog } from './log.ts'
 import { formatDollars } from './money.ts'
@@ -104,14 +104,15 @@ class Books implements Accounting {
       inputTokens: quickEstimate(call),
       tags: call.identity.key?.tags ?? {},
     })
-    if (entry.attempts.length === 0) call.taps.push((events) => this.#tap(entry, events))
+    // An attempt may run on a call of its own, whose events are the call's only when it is the one that answers.
+    if (entry.attempts.length === 0) entry.call.taps.push((events) => this.#tap(entry, events))
     entry.attempts.push({
       provider: settings.name,
       model,
       target: label,
       startedAt,
       begun: performance.now(),
-      record: call.record.attempts.at(-1),
+      record: call.attempt ?? call.record.attempts.at(-1),
     })
     return written
   }
@@ -153,7 +154,7 @@ class Books implements Accounting {
 
   #end(entry: Entry): void {
     const noted = entry.attempts.length
-    if (isUnmade(entry)) entry.attempts.pop()
+    entry.forget(isUnmade)
     if (!entry.settlement) this.#settle(entry)
     if (this.#ledger && entry.settlement)
       this.#ledger.settle(rowOf(entry, entry.settlement, performance.now()), noted)
@@ -170,13 +171,12 @@ class Books implements Accounting {
 }
 
 /** It could not be written down, or nobody waited for it any more when it was: then it was never made. */
-function isUnmade({ attempts }: Entry): boolean {
-  const code = attempts.at(-1)?.record?.error?.details.code
+function isUnmade({ record }: NotedAttempt): boolean {
+  const code = record?.error?.details.code
   return code === UNWRITABLE || code === NOT_MADE
 }
 
-function lastAttempt({ attempts }: Entry): LastAttempt | undefined {
-  const last = attempts.at(-1)
+function lastAttempt({ final: last }: Entry): LastAttempt | undefined {
   if (!last) return undefined
   const failed = last.record?.error
   return {

@@ -22,7 +22,7 @@ export class Entry {
   readonly call: Call
   /** Milliseconds since 1970. */
   readonly startedAt: number
-  readonly attempts: NotedAttempt[] = []
+  attempts: NotedAttempt[] = []
   readonly counter = new AnswerCounter()
   /** Set once nothing about the amounts changes any more. */
   settlement: Settlement | undefined
@@ -31,5 +31,22 @@ export class Entry {
     this.id = id
     this.call = call
     this.startedAt = startedAt
+  }
+  /**
+   * The attempt that the call ends with: the one that answers; before there is one, the newest that is not lost to
+   * another.
+   */
+  get final(): NotedAttempt | undefined {
+    const { attempts, call } = this
+    if (attempts.length < 2) return attempts[0]
+    return (
+      attempts.find(({ record }) => record !== undefined && record === call.attempt) ??
+      attempts.findLast(({ record }) => record?.lost !== true)
+    )
+  }
+
+  /** Attempts that were never made are none. */
+  forget(isUnmade: (attempt: NotedAttempt) => boolean): void {
+    if (this.attempts.some(isUnmade)) this.attempts = this.attempts.filter((attempt) => !isUnmade(attempt))
   }
 }

@@ -100,9 +100,11 @@ describe('the way of a row', () => {
     const ledger = ledgerIn(folder(), store)
     for (let index = 0; index < 300; index += 1) ledger.settle(rowWith(`r${index}`))
     expect(await ledger.flush(250)).toBe(false)
-    expect(ledger.health.state).toBe('waiting')
+    expect(ledger.health).toMatchObject({ state: 'waiting', rows: 300 })
+    expect(ledger.health.lagMs).toBeGreaterThan(200)
     store.isDown = false
     expect(await ledger.flush(5_000)).toBe(true)
+    expect(ledger.health).toMatchObject({ rows: 0, lagMs: 0 })
     expect([store.kept.size, store.delivered, ledger.health.state]).toEqual([300, 300, 'ok'])
   })
 
@@ -119,6 +121,7 @@ describe('the way of a row', () => {
       await ledger.intent(intent(`open${from}`))
     }
     expect(await ledger.flush(300)).toBe(false)
+    expect(ledger.health.rows).toBe(25_000)
     store.isDown = false
     settle(25_000, 25_010)
     const flushed = ledger.flush(20_000)
@@ -127,7 +130,7 @@ describe('the way of a row', () => {
     expect([await flushed, await ledger.flush(5_000)]).toEqual([true, true])
     settle(25_020, 25_030)
     expect(await ledger.flush(5_000)).toBe(true)
-    expect(store.kept.size).toBe(25_030)
+    expect([store.kept.size, ledger.health.rows]).toEqual([25_030, 0])
   }, 30_000)
 
   test('goes in smaller batches to a store that takes many too slowly', async () => {

@@ -33,6 +33,9 @@ export interface LedgerHealth {
   state: 'ok' | 'waiting' | 'full' | 'unwritable'
   /** Bytes of the journal, of gateways that are gone too. */
   bytes: number
+  /** Rows of this gateway that are not in the store yet, and for how long the oldest has waited, at most. */
+  rows: number
+  lagMs: number
   /** Milliseconds since the store took rows last; absent while it does. */
   storeFailingMs?: number
 }
@@ -91,11 +94,13 @@ export class Ledger {
 
   get health(): LedgerHealth {
     const { failingSince } = this.#shipper
-    const { rows, isBehind } = this.#shipper.backlog
-    const waits = failingSince !== undefined && (rows > 0 || isBehind)
+    const { rows, lagMs } = this.#shipper.waiting
+    const waits = failingSince !== undefined && rows > 0
     return {
       state: this.#refusal() ?? (waits ? 'waiting' : 'ok'),
       bytes: this.#bytes,
+      rows,
+      lagMs,
       ...(failingSince === undefined ? {} : { storeFailingMs: performance.now() - failingSince }),
     }
   }

@@ -45,7 +45,7 @@ function amountsOf({ usage, cost }: Settlement): UsageAmounts {
 export function rowOf(entry: Entry, settlement: Settlement, ended: number): UsageRow {
   const { call, attempts } = entry
   const { record, identity } = call
-  const last = attempts.at(-1)
+  const last = entry.final
   const row: UsageRow = {
     id: entry.id,
     requestId: storable(call.id),
@@ -63,7 +63,7 @@ export function rowOf(entry: Entry, settlement: Settlement, ended: number): Usag
     bytesSent: record.bytesSent,
     tags: identity.key?.tags ?? {},
     attempts: attempts.map((attempt, index) =>
-      attemptRow(attempt, index, index === attempts.length - 1 ? settlement : undefined, entry, ended),
+      attemptRow(attempt, index, attempt === last ? settlement : undefined, entry, ended),
     ),
   }
   if (identity.key) row.keyId = identity.key.id
@@ -109,6 +109,9 @@ function endReasonOf({ call: { record } }: Entry): EndReason {
   return record.error === undefined && record.status === 200 ? 'complete' : 'gateway'
 }
 
+/** What an attempt's row says in place of an error when another one was first: we closed it. */
+const LOST = 'lost'
+
 function attemptRow(
   attempt: NotedAttempt,
   index: number,
@@ -117,6 +120,7 @@ function attemptRow(
   ended: number,
 ): AttemptRow {
   const failed = attempt.record?.error
+  const isLost = attempt.record?.lost === true
   // After the first content an attempt fails with the call.
   const error = failed ?? (settlement ? record.error : undefined)
   const row: AttemptRow = {
@@ -124,14 +128,15 @@ function attemptRow(
     provider: storable(attempt.provider),
     model: storable(attempt.model),
     startedAt: attempt.startedAt,
-    milliseconds: rounded(failed ? (attempt.record?.milliseconds ?? 0) : ended - attempt.begun),
+    milliseconds: rounded(failed || isLost ? (attempt.record?.milliseconds ?? 0) : ended - attempt.begun),
     status: error && !(settlement && counter.seen) ? (error.details.upstream?.status ?? error.status) : 200,
     usageSource: settlement?.source ?? 'none',
     ...(settlement ? amountsOf(settlement) : nothing),
   }
   if (error) row.errorType = error.kind
   else if (settlement && record.endedBy === 'client') row.errorType = 'client_closed'
-  if (row.errorType === 'client_closed') row.status = errorKinds.client_closed.status
+  else if (isLost) row.errorType = LOST
+  if (row.errorType === 'client_closed' || isLost) row.status = errorKinds.client_closed.status
   return row
 }
 

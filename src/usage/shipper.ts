@@ -1,5 +1,6 @@
 import { StoreUnavailable } from '../store/ports/unavailable.ts'
 import type { UsageRow } from '../store/ports/usage.ts'
+import { Backlog } from './backlog.ts'
 import type { Inserter } from './inserter.ts'
 import type { Journal, Position } from './journal.ts'
 import type { UsageLog } from './log.ts'
@@ -45,6 +46,7 @@ export class Shipper {
   #through: Position
   /** Rows from `#through` on are read from the journal, because there were too many to keep. */
   #isBehind = false
+  readonly #backlog = new Backlog()
   #running: Promise<void> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #wake: (() => void) | undefined
@@ -61,12 +63,13 @@ export class Shipper {
     this.#through = options.journal.position
   }
 
-  /** Rows that are known to wait; more may wait in the journal when it is behind. */
-  get backlog(): { rows: number; isBehind: boolean } {
-    return { rows: this.#queue.length, isBehind: this.#isBehind }
+  /** Settled rows that are not in the store, and for how long the oldest has waited, at most. */
+  get waiting(): { rows: number; lagMs: number } {
+    return { rows: this.#backlog.rows, lagMs: this.#backlog.lagMs(performance.now()) }
   }
 
   add(row: UsageRow): void {
+    this.#backlog.settled(performance.now())
     if (!this.#isBehind) this.#queue.push(row)
     if (this.#queue.length > MAXIMUM_QUEUED && !this.#options.journal.isWaiting) this.#fallBehind()
     if (!this.#running) this.#timer ??= setTimeout(() => this.#start(), GATHER_MILLISECONDS)
@@ -105,6 +108,7 @@ export class Shipper {
   #fallBehind(): void {
     this.#isBehind = true
     this.#queue = []
+    this.#backlog.rewound()
   }
 
   #start(): void {
@@ -138,15 +142,18 @@ export class Shipper {
     const { journal, inserter } = this.#options
     const isWritten = journal.flush()
     const mark = journal.position
+    const begun = performance.now()
     for (let left = this.#queue.length; left > 0; ) {
       const batch = this.#queue.slice(0, Math.min(left, this.#batchRows))
       await inserter.insert(batch)
       // The queue was given up meanwhile: the journal is read from the last mark.
       if (this.#isBehind) return
       this.#queue.splice(0, batch.length)
+      this.#backlog.stored(batch.length)
       left -= batch.length
       await this.#breathe(batch.length)
     }
+    this.#backlog.currentSince(begun)
     if (isWritten) this.#letGo(mark)
   }
 
@@ -163,10 +170,12 @@ export class Shipper {
         at += batch.length
         await this.#breathe(batch.length)
       }
+      this.#backlog.stored(rows.length)
       this.#letGo({ segment, offset: piece.end })
     }
     if (!isLast) this.#letGo({ segment: segment + 1, offset: 0 })
     else this.#isBehind = !this.#isAtEnd()
+    if (!this.#isBehind) this.#backlog.emptied()
   }
 
   /** Checked without waiting in between, so that no row can come and be forgotten. */
@@ -180,6 +189,7 @@ export class Shipper {
   #letGo(through: Position): void {
     const { journal, folder } = this.#options
     this.#through = through
+    this.#backlog.marked()
     journal.release(through)
     const now = performance.now()
     if (now - this.#hintAt < HINT_MILLISECONDS) return

@@ -8,6 +8,8 @@ export interface Entry {
   id: number
   /** Number of the connection it came over. */
   connection: number
+  /** When it was there, on the clock that never jumps. */
+  at: number
   method: string
   /** With query. */
   path: string

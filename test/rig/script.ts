@@ -35,8 +35,9 @@ export class Script {
   choose(vendor: string, conversation: Conversation): Choice {
     const index = this.#cues.findIndex((cue) => cue.vendor === undefined || cue.vendor === vendor)
     const [cue] = index < 0 ? [] : this.#cues.splice(index, 1)
-    const scene = cue?.scene === undefined ? findMark('scene', conversation) : parseMark(cue.scene)
-    const marked = findMark('fault', conversation)
+    const mark = (kind: string) => findMark(`${vendor}-${kind}`, conversation) ?? findMark(kind, conversation)
+    const scene = cue?.scene === undefined ? mark('scene') : parseMark(cue.scene)
+    const marked = mark('fault')
     if (cue?.fault !== undefined && typeof cue.fault !== 'string')
       return { scene: scene ?? { name: 'text' }, fault: cue.fault, faultName: 'custom' }
     const named = cue?.fault === undefined ? marked : parseMark(cue.fault)

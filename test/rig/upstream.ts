@@ -80,6 +80,7 @@ class Desk {
     const entry: Entry = {
       id: this.#serial,
       connection,
+      at: performance.now(),
       method: raw.method,
       path: raw.target,
       vendor: raw.target.split('/')[1] ?? '',

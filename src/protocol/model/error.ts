@@ -47,6 +47,8 @@ export interface ErrorDetails {
   final?: boolean
   /** What the upstream said, kept so that a client of the same dialect gets it unmodified. */
   upstream?: { dialect: DialectName; status: number; body: string }
+  /** The message where it repeats a piece of an answer, without it: for the log. */
+  withoutContent?: string
   /** For the log only: never shown to a client. */
   cause?: unknown
 }

@@ -1,16 +1,41 @@
+import { httpDate } from './http-date.ts'
+
 /** How long an upstream asks to wait. */
 
 /** A header's value by its lower-case name. */
 export type Header = (name: string) => string | null
 
-/** Seconds from `retry-after-ms` or `retry-after`. Dates need a clock and are left to the transport. */
+/** However long it says: numbers beyond this are no times any more. */
+const LONGEST_SECONDS = 365 * 86_400
+
+/**
+ * Seconds from `retry-after-ms` or `retry-after`: a number, a duration with its unit, or a date, which counts from the
+ * answer's own `date` so that neither clock has to be right. Of several the longest; undefined for anything else.
+ */
 export function retryAfter(header: Header): number | undefined {
   const milliseconds = seconds(header('retry-after-ms'))
-  return milliseconds === undefined ? seconds(header('retry-after')) : milliseconds / 1000
+  if (milliseconds !== undefined) return milliseconds / 1000
+  const text = header('retry-after')
+  return seconds(text) ?? untilDate(text, header('date'))
 }
 
 function seconds(value: string | null): number | undefined {
-  return value !== null && /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : undefined
+  if (value === null) return undefined
+  let longest: number | undefined
+  for (const part of value.split(',')) {
+    const text = part.trim()
+    const one = /^\d+(\.\d+)?$/.test(text) ? Number(text) : duration(text)
+    if (one === undefined) return undefined
+    longest = Math.min(LONGEST_SECONDS, Math.max(longest ?? 0, one))
+  }
+  return longest
+}
+
+/** None for a date that is over. */
+function untilDate(text: string | null, sent: string | null): number | undefined {
+  const [until, from] = [httpDate(text ?? ''), httpDate(sent ?? '')]
+  if (until === undefined || from === undefined) return undefined
+  return Math.min(LONGEST_SECONDS, Math.max(0, until - from))
 }
 
 const units: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 }

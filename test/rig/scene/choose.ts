@@ -11,8 +11,11 @@ export function parseMark(source: string): Mark {
   return argument === undefined ? { name } : { name, argument: Number(argument) }
 }
 
-/** The newest marker of this kind in what the user wrote: `[scene:tool]`, `[fault:cut-fin@120]`. */
-export function findMark(kind: 'scene' | 'fault', conversation: Conversation): Mark | undefined {
+/**
+ * The newest marker of this kind in what the user wrote: `[scene:tool]`, `[fault:cut-fin@120]`; for one vendor alone
+ * `[openai-fault:cut-fin@120]`.
+ */
+export function findMark(kind: string, conversation: Conversation): Mark | undefined {
   const pattern = new RegExp(`\\[${kind}:([a-z0-9-]+(?:@\\d+)?)\\]`)
   for (const text of userTexts(conversation).reverse()) {
     const hit = pattern.exec(text)?.[1]

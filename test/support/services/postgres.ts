@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { cpSync, existsSync, lchownSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
+import { askDesk } from './ask-desk.ts'
 import { installOrExplain } from './install.ts'
 import {
   asUser,
@@ -67,7 +68,7 @@ export function testPostgres(): Promise<SharedPostgres> {
 
 async function openShared(): Promise<SharedPostgres> {
   const given = process.env['TEST_DATABASE_URL']
-  const url = given ?? (await sharedServer()).url
+  const url = given ?? (await askDesk('postgres')) ?? (await sharedServer()).url
   if (given !== undefined) await dropLeftovers(given)
   const version = await postgresVersion(url)
   noteForReport(
@@ -90,7 +91,7 @@ export async function ownPostgres(settings: Readonly<Record<string, string>> = {
   const user = unprivilegedUser()
   const folder = temporaryFolder('postgres', user)
   const data = join(folder, 'data')
-  copyCluster(emptyCluster(programs, user), data, user)
+  copyCluster((await askDesk('cluster')) ?? (await emptyCluster()), data, user)
   const port = await freePort()
   const url = `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`
   let server: Server | undefined
@@ -149,28 +150,26 @@ function options(port: number, folder: string, settings: Readonly<Record<string,
   return Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
-let cluster: string | undefined
+let cluster: Promise<string> | undefined
 
-/** Made once for a run, and copied for every server: `initdb` takes seconds. */
-function emptyCluster(programs: string, user: User | undefined): string {
-  if (cluster !== undefined) return cluster
+/** The folder of one that is made once for a process and copied for every server: `initdb` takes seconds. */
+export function emptyCluster(): Promise<string> {
+  cluster ??= makeCluster()
+  return cluster
+}
+
+async function makeCluster(): Promise<string> {
+  const user = unprivilegedUser()
   const folder = temporaryFolder('cluster', user)
   const secret = join(folder, 'password')
   writeFileSync(secret, PASSWORD)
   const data = join(folder, 'data')
-  const access = ['--auth=scram-sha-256', `--pwfile=${secret}`, '-U', USER]
   const command = [
-    join(programs, 'initdb'),
-    '-D',
-    data,
-    ...access,
-    '-E',
-    'UTF8',
-    '--locale=C.UTF-8',
-    '--no-sync',
+    join(postgresPrograms(), 'initdb'),
+    ...['-D', data, '--auth=scram-sha-256', `--pwfile=${secret}`, '-U', USER],
+    ...['-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
   ]
   runToEnd(asUser(command, user), { cwd: folder })
-  cluster = data
   return data
 }
 

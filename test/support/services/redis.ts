@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createClient } from '@redis/client'
+import { askDesk } from './ask-desk.ts'
 import { installOrExplain } from './install.ts'
 import {
   findProgram,
@@ -56,7 +57,7 @@ export function testRedis(): Promise<SharedRedis> {
 
 async function openShared(): Promise<SharedRedis> {
   const given = process.env['TEST_REDIS_URL']
-  const url = given ?? (await sharedServer()).url
+  const url = given ?? (await askDesk('redis')) ?? (await sharedServer()).url
   const version = await redisVersion(url)
   noteForReport(`Redis ${version} (${given === undefined ? 'started by the tests' : 'TEST_REDIS_URL'})`)
   return { url, version, freshPrefix: () => `xjp-test-${randomBytes(6).toString('hex')}:` }

@@ -44,10 +44,8 @@ function errorOf(parsed: Json | undefined, data: string): Json {
 
 function notJson(data: string): GatewayError {
   const shown = data.length > 80 ? `${data.slice(0, 80)}…` : data
-  return new GatewayError(
-    'upstream_invalid',
-    `the upstream sent an event that is not a JSON object: ${shown}`,
-  )
+  const withoutContent = 'the upstream sent an event that is not a JSON object'
+  return new GatewayError('upstream_invalid', `${withoutContent}: ${shown}`, { withoutContent })
 }
 
 export function encodeStream(context: AnswerContext): StreamEncoder {

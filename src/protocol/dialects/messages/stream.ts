@@ -57,6 +57,7 @@ const impliedBlocks: ReadonlyMap<Json | undefined, JsonObject> = new Map([
   ['thinking_delta', { type: 'thinking', thinking: '' }],
 ])
 
+const NOT_JSON = 'The upstream sent an event that is not JSON'
 const deltaEventKeys = new Set(['type', 'delta', 'usage'])
 const finishKeys = new Set(['stop_reason', 'stop_sequence', 'stop_details'])
 
@@ -86,10 +87,9 @@ class MessagesDecoder implements Machine<Frame, AnswerEvent> {
     const wire = parseJson(data)
     if (!isObject(wire))
       this.fail(
-        new GatewayError(
-          'upstream_invalid',
-          `The upstream sent an event that is not JSON: ${data.slice(0, 200)}`,
-        ),
+        new GatewayError('upstream_invalid', `${NOT_JSON}: ${data.slice(0, 200)}`, {
+          withoutContent: NOT_JSON,
+        }),
       )
     else this.#one(wire, event)
     return this.#out

@@ -9,6 +9,7 @@ import type { Gateway } from '../../../../src/endpoints/gateway.ts'
 import { answer } from '../../../../src/endpoints/router.ts'
 import { type IssuedKey, issueKey, type KeyWishes } from '../../../../src/keys/manage.ts'
 import { createGateway } from '../../../../src/main.ts'
+import { createOperations } from '../../../../src/operations.ts'
 import { providers } from '../../../../src/providers/list.ts'
 import type { Database } from '../../../../src/store/open.ts'
 import { Logger } from '../../../../src/telemetry/log.ts'
@@ -50,7 +51,29 @@ export async function openDesk({
   const { database } = accounts
   if (!database) throw new Error('there is a data directory')
   await accounts.start()
-  const gateway = createGateway({ snapshot, services: fixedServices, accounts, observers: [], log, redactor })
+  const own = createOperations({
+    accounts,
+    resilience: accounts.resilience,
+    environment,
+    config: () => ({ liveVersion: loaded.snapshot.version, loadedAt: 0 }),
+    active: () => gateway.active.count,
+    draining: () => gateway.draining,
+    queue: () => undefined,
+    lostLogLines: () => log.lost,
+    droppedTelemetry: () => ({}),
+    clean: (text) => redactor.text(text),
+    version: 'tested',
+    runtime: 'tested',
+  })
+  const gateway: Gateway = createGateway({
+    snapshot,
+    services: fixedServices,
+    accounts,
+    observers: [own.observer],
+    operations: own.operations,
+    log,
+    redactor,
+  })
   return {
     gateway,
     database,

@@ -40,7 +40,7 @@ export function generateError(failure: Failure, vendor: string): unknown {
     error: {
       code,
       message,
-      status: statuses[code] ?? 'INTERNAL',
+      status: statuses[code] ?? (code < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL'),
       ...(details.length > 0 ? { details } : {}),
     },
   }
