@@ -17,9 +17,13 @@ export interface OperationsParts {
   config(): Pick<ReloadStatus, 'liveVersion' | 'loadedAt'>
   active(): number
   draining(): boolean
-  /** Undefined where there is no queue. */
-  queue(): { waiting: number } | undefined
+  /** Calls that wait for a place. */
+  waiting(): number
+  shedding(): { overloaded: boolean; refused: number }
   lostLogLines(): number
+  /** Errors that escaped every catch. */
+  escapedErrors(): number
+  /** Spans, metrics and samples that were thrown away, by signal. */
   droppedTelemetry(): Readonly<Record<string, number>>
   /** Takes secrets out of a text. */
   clean(text: string): string
@@ -91,16 +95,16 @@ export function createOperations(parts: OperationsParts): OwnOperations {
 }
 
 function statusOf(parts: OperationsParts, uptime: number): Status {
-  const { accounts, resilience, version, config, active, draining, queue } = parts
-  const waiting = queue()
+  const { accounts, resilience, version, config } = parts
   const accounting = accountingOf(accounts.accounting.health())
   const members = {
     version,
     config_version: config().liveVersion,
     uptime_seconds: Math.floor(uptime),
-    draining: draining(),
-    active: active(),
-    ...(waiting === undefined ? {} : { queue: { waiting: waiting.waiting } }),
+    draining: parts.draining(),
+    overloaded: parts.shedding().overloaded,
+    active: parts.active(),
+    queue: { waiting: parts.waiting() },
     circuits: resilience.circuits().map(({ failuresInRow, retryAt, since, ...rest }) => ({
       ...rest,
       since: moment(since),
@@ -117,14 +121,11 @@ function statusOf(parts: OperationsParts, uptime: number): Status {
   return { status: summary(members), ...members }
 }
 
-function summary({
-  draining,
-  circuits,
-  stores,
-  accounting,
-}: Pick<Status, 'draining' | 'circuits' | 'stores' | 'accounting'>): Status['status'] {
+function summary(status: Omit<Status, 'status'>): Status['status'] {
+  const { draining, overloaded, circuits, stores, accounting } = status
   if (draining) return 'draining'
   const isWell =
+    !overloaded &&
     circuits.every(({ state }) => state === 'closed') &&
     stores.every(({ up }) => up) &&
     (accounting === undefined || accounting.state === 'ok')

@@ -32,12 +32,43 @@ api_key = ""
 provider = "OpenRoutr"
 provider_model_id = "a"
 `
+/** Everything a route can have. */
+const ROUTES = `[models.chat]
+aliases = ["fast"]
+sticky = true
+deadline_ms = 9000
+hedge = { after_ms = 1500, budget = 0.02 }
+[[models.chat.routes]]
+provider = "openai"
+provider_model_id = "gpt-4.1"
+weight = 3
+circuit = { failure_threshold = 3 }
+[[models.chat.routes]]
+provider = "vertex"
+provider_model_id = "gemini"
+region = "eu"
+retry = { max_retries = 0 }
+circuit = { enabled = false }
+when = { tenants = ["gold*", "x"], tags = { team = "search" }, stream = true }
+[models."gpt-*"]
+balance = "price"
+primary = { provider = "openai", provider_model_id = "gpt-*" }
+fallback = { provider = "openrouter", provider_model_id = "openai/gpt-*" }
+[providers.openai]
+credentials = [{ name = "a", api_key = "sk-canary-Q7fJ2mXv9Lp4Rt8W", concurrency = 5 }, { api_key = "ENV:SOME_KEY" }]
+[providers.vertex]
+access_token = "ENV:SOME_KEY"
+[prices."openai/*"]
+input = "0.15"
+output = "2"
+`
 
 let cwd = ''
 beforeAll(() => {
   cwd = mkdtempSync(join(tmpdir(), 'xjp-cli-'))
   writeFileSync(join(cwd, 'good.toml'), GOOD)
   writeFileSync(join(cwd, 'bad.toml'), BAD)
+  writeFileSync(join(cwd, 'routes.toml'), ROUTES)
 })
 afterAll(() => rmSync(cwd, { recursive: true }))
 
@@ -73,7 +104,7 @@ describe('config check', () => {
     expect(error).toBe(`The configuration has 3 problems:
 
   bad.toml:2:1  server.prot
-    expected  one of the keys host, port, workers, drain_seconds, keep_alive_ms and cors
+    expected  one of the keys host, port, workers, drain_seconds, drain_notice_seconds, keep_alive_ms and cors
     did you mean "port"?
 
   bad.toml:4:11  providers.openai.api_key
@@ -171,6 +202,56 @@ describe('config explain', () => {
       expect(code).toBe(0)
       expect(out).toContain(text)
     })
+
+  test('everything a route can have', async () => {
+    const { out } = await run(['explain', 'fast', 'routes.toml'])
+    expect(out).toBe(`fast is served: routes.toml has it as an alias of chat
+  also called fast
+  tried: one drawn by weight, then the others
+  sticky: calls of one session, or that begin with the same prompt, stay on one route
+  hedge: a second attempt after 1500 ms without content, for at most 2 % of the calls
+  the first content must be there within 9000 ms
+  1. openai → gpt-4.1
+     chat-completions at https://openai.example/v1/chat/completions
+     weight 3 of 4 (75 %)
+     credentials a (at most 5 calls open), 2
+     $0.15 for a million tokens in, $2 out
+     given a rest of 30000 ms after 3 failures in a row, or 50 % of at least 20 attempts in 30000 ms; then 1 at a time until 2 went well
+     tried again up to 3 times
+     gives up after 10000 ms to connect, 600000 ms to the first byte, 300000 ms of silence, 3600000 ms in all
+  2. vertex → gemini
+     chat-completions at https://vertex.example/chat/completions
+     region eu
+     weight 1 of 4 (25 %)
+     only for the tenants gold*, x and keys with the tag team=search and streamed calls
+     gives up after 10000 ms to connect, 600000 ms to the first byte, 300000 ms of silence, 3600000 ms in all
+`)
+  })
+
+  test('a name that fits a pattern', async () => {
+    const { out } = await run(['explain', 'gpt-5', 'routes.toml'], {
+      ...environment,
+      OPENROUTER_API_KEY: 'k',
+    })
+    expect(out).toStartWith(`gpt-5 is served: routes.toml has the pattern gpt-*, and no model of this name
+  tried: the cheapest, then the next (three tokens in for one out)
+  1. openai → gpt-5
+`)
+    expect(out).toContain('  2. openrouter → openai/gpt-5\n')
+    const { out: json } = await run(['explain', 'gpt-5', 'routes.toml', '--json'])
+    expect(JSON.parse(json)).toMatchObject({
+      pattern: 'gpt-*',
+      balance: 'price',
+      routes: [{ model: 'gpt-5', credentials: [{ name: 'a', concurrency: 5 }, { name: '2' }] }, {}],
+    })
+  })
+
+  test('an alias of a model that is blocked', async () => {
+    writeFileSync(join(cwd, 'blocked.toml'), `${ROUTES}[model_list]\nblock = ["chat"]\n`)
+    expect((await run(['explain', 'fast', 'blocked.toml'])).out).toStartWith(
+      'fast is not served: the blocklist of blocked.toml has chat, which it is an alias of\n',
+    )
+  })
 
   test('for programs', async () => {
     const { out } = await run(['explain', 'claude-sonnet-4.5', 'good.toml', '--json'])

@@ -9,8 +9,11 @@ import { runUsageCommand } from './usage-command.ts'
 
 const [command, ...rest] = process.argv.slice(2)
 
-// A reader that has enough (`| head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+// A reader that has enough (`| head`) is no error. The gateway goes on without one: it loses lines of its log, no calls.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (command !== 'serve') process.exit(error.code === 'EPIPE' ? 0 : 1)
+})
+process.stderr.on('error', () => {})
 
 const io = {
   env: process.env,

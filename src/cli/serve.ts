@@ -1,5 +1,4 @@
-import { resolve } from 'node:path'
-import { type Accounts, openAccounts } from '../accounts.ts'
+import { openAccounts } from '../accounts.ts'
 import { findConfigFile, type LoadOptions, load } from '../config/load.ts'
 import { problemReport } from '../config/problem.ts'
 import { LiveConfig, type ReloadReport, watchConfigFile } from '../config/reload.ts'
@@ -11,7 +10,9 @@ import { createGateway } from '../main.ts'
 import type { OwnOperations } from '../operations.ts'
 import { type Listener, listen } from '../platform/serve.ts'
 import { providers } from '../providers/list.ts'
-import { Logger, type LogSettings } from '../telemetry/log.ts'
+import { tell } from '../resilience/tell.ts'
+import { openExports } from '../telemetry/exports.ts'
+import { Logger } from '../telemetry/log.ts'
 import { Redactor } from '../telemetry/redact.ts'
 import { googleServices } from '../upstream/google-services.ts'
 import type { CommandIo } from './config.ts'
@@ -25,7 +26,18 @@ import {
   weakToken,
 } from './serve-accounts.ts'
 import { type ServeArguments, serveArguments } from './serve-arguments.ts'
+import { drain, stopSignal, within } from './serve-drain.ts'
+import {
+  changeLevelBySignal,
+  learnSecrets,
+  logSettings,
+  samplesIn,
+  tellOfSamples,
+  watchEscapes,
+} from './serve-logs.ts'
 import { operationsOf } from './serve-operations.ts'
+import { type WorkerLink, workerLink } from './worker-link.ts'
+import { ofAllWorkers, superviseWorkers, workersTrouble } from './workers.ts'
 
 const BAD_CONFIGURATION = 2
 /** How long the start waits for the stores; without them it serves whom it knows. */
@@ -35,11 +47,13 @@ const RUNTIME_BODY_BYTES = 1024 * 1024 * 1024 + 1
 
 /** `xjp-gateway serve`: listens until it is told to stop; gives the exit code. */
 export async function serve(args: readonly string[], io: CommandIo): Promise<number> {
-  const parsed = serveArguments(args)
-  if (typeof parsed === 'string') {
-    io.stderr(`xjp-gateway serve: ${parsed}\nRun "xjp-gateway help" for the arguments.\n`)
+  const given = serveArguments(args)
+  if (typeof given === 'string') {
+    io.stderr(`xjp-gateway serve: ${given}\nRun "xjp-gateway help" for the arguments.\n`)
     return BAD_CONFIGURATION
   }
+  const link = workerLink()
+  const parsed = link?.port === undefined ? given : { ...given, port: link.port }
   const asked = loadOptions(parsed, io)
   const tried = load(asked)
   const own = tried.ok ? withoutOwnAddress(io.env, tried.snapshot.server, providers) : undefined
@@ -55,8 +69,16 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     return BAD_CONFIGURATION
   }
   const redactor = new Redactor()
-  learnSecrets(redactor, first.snapshot)
+  learnSecrets(redactor, first.snapshot, io.env)
   const log = new Logger(logSettings(first.snapshot, parsed, io), redactor)
+  const workers = parsed.workers ?? first.snapshot.server.workers
+  const trouble = workersTrouble(first.snapshot, workers)
+  if (trouble !== undefined) {
+    io.stderr(`xjp-gateway: ${trouble}\n`)
+    return BAD_CONFIGURATION
+  }
+  if (workers > 1 && !link) return superviseWorkers(workers, first.snapshot, log, io)
+  const escapes = watchEscapes(log)
   let operations: OwnOperations | undefined
   const live = new LiveConfig({
     snapshot: first.snapshot,
@@ -65,6 +87,7 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     onReload: (report) => {
       operations?.reloaded(report.ok)
       onReload(report, live, log, redactor, parsed, io)
+      if (report.ok) tellOfSamples(live.snapshot, dataDirectory, log)
     },
   })
   const dataDirectory = dataDirectoryOf(first.snapshot, parsed, io)
@@ -74,25 +97,46 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
         snapshot: () => live.snapshot,
         dataDirectory,
         log,
-        onRouteEvent: (event) => operations?.routeEvent(event),
+        onRouteEvent: (event) => {
+          tell(event, log)
+          operations?.routeEvent(event)
+        },
       }),
     dataDirectory,
     io,
   )
   if (!accounts) return 1
-  operations = operationsOf({ accounts, live, log, redactor, io, gateway: () => gateway })
+  const samples = samplesIn(dataDirectory, { snapshot: () => live.snapshot, log, redactor })
+  const exports = openExports({
+    snapshot: () => live.snapshot,
+    log,
+    redactor,
+    metrics: () => operations?.collect() ?? [],
+  })
+  operations = operationsOf({
+    accounts,
+    live,
+    log,
+    redactor,
+    escapes,
+    samples,
+    exports,
+    io,
+    gateway: () => gateway,
+  })
   const gateway: Gateway = createGateway({
     snapshot: () => live.snapshot,
     services: googleServices(io.env),
     accounts,
-    observers: [operations.observer],
-    operations: operations.operations,
+    observers: [operations.observer, ...(samples ? [samples] : []), exports.observer],
+    operations: link ? ofAllWorkers(operations, link) : operations.operations,
     log,
     redactor,
   })
   // Before the line that says it is ready: who reads that line may send a signal at once.
-  const stopped = stopSignal()
+  const stopped = stopSignal(link)
   process.on('SIGHUP', () => live.reload())
+  changeLevelBySignal(log)
   const newer = await newerSchema(accounts)
   if (newer !== undefined) {
     io.stderr(`xjp-gateway: ${newer}\n`)
@@ -100,7 +144,7 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
     return BAD_CONFIGURATION
   }
   await within(accounts.start(), STORE_WAIT_MILLISECONDS)
-  const listener = open(gateway, first.snapshot, io)
+  const listener = open(gateway, first.snapshot, link, io)
   if (!listener) {
     await accounts.stop(0)
     return 1
@@ -108,26 +152,26 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
   const stopWatching =
     options.file === undefined ? () => {} : watchConfigFile(options.file, io.cwd, () => live.reload())
   operations.start()
-  announce(listener, first.snapshot, log, io)
-  tellWhoMayCall(first.snapshot, dataDirectory, log)
-  void showAdministratorToken(accounts, io, log)
-  for (const name of own?.ignored ?? [])
-    log.warn(`${name} is this gateway's own address: it is ignored, or calls would go round in circles`)
+  samples?.start()
+  const announceAll = (): void => {
+    announce(listener, first.snapshot, log)
+    tellWhoMayCall(first.snapshot, dataDirectory, log)
+    tellOfSamples(first.snapshot, dataDirectory, log)
+    void showAdministratorToken(accounts, io, log)
+    for (const name of own?.ignored ?? [])
+      log.warn(`${name} is this gateway's own address: it is ignored, or calls would go round in circles`)
+  }
+  // Of several workers one says it for all.
+  if (link) link.ready(listener.url, listener.port, link.number === 1 ? announceAll : () => {})
+  else {
+    io.stdout(`xjp-gateway is ready at ${listener.url}\n`)
+    announceAll()
+  }
   await stopped
   stopWatching()
   operations.stop()
-  await drain(gateway, accounts, listener, live.snapshot.server.drainSeconds)
+  await drain(gateway, { accounts, samples, exports }, listener, live.snapshot.server)
   return 0
-}
-
-/** Resolves with the work, or without it after the time. */
-async function within(work: Promise<void>, milliseconds: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((wake) => {
-    timer = setTimeout(wake, milliseconds)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
 }
 
 function loadOptions(parsed: ServeArguments, io: CommandIo): LoadOptions {
@@ -145,13 +189,20 @@ function loadOptions(parsed: ServeArguments, io: CommandIo): LoadOptions {
   }
 }
 
-function open(gateway: Gateway, snapshot: Snapshot, io: CommandIo): Listener | undefined {
+function open(
+  gateway: Gateway,
+  snapshot: Snapshot,
+  link: WorkerLink | undefined,
+  io: CommandIo,
+): Listener | undefined {
   const { host, port } = snapshot.server
   try {
     return listen({
       host,
       port,
       maxBodyBytes: RUNTIME_BODY_BYTES,
+      // Otherwise a second gateway on the same port would silently take part of the calls.
+      isShared: link !== undefined,
       handle: (request, exchange) => refuseEarly(gateway, request) ?? answer(gateway, request, exchange),
     })
   } catch (thrown) {
@@ -161,9 +212,8 @@ function open(gateway: Gateway, snapshot: Snapshot, io: CommandIo): Listener | u
   }
 }
 
-/** One line with the address, first of all; then what an operator should know. */
-function announce(listener: Listener, snapshot: Snapshot, log: Logger, io: CommandIo): void {
-  io.stdout(`xjp-gateway is ready at ${listener.url}\n`)
+/** What an operator should know. */
+function announce(listener: Listener, snapshot: Snapshot, log: Logger): void {
   const { passthrough } = snapshot.modelList
   const named = [...snapshot.models.keys(), ...snapshot.wildcards.map(({ name }) => name)]
   const served = [...named, ...passthrough.map((name) => `${name}/…`)]
@@ -191,85 +241,7 @@ function onReload(
     })
     return
   }
-  learnSecrets(redactor, live.snapshot)
+  learnSecrets(redactor, live.snapshot, io.env)
   log.configure(logSettings(live.snapshot, parsed, io))
   log.info('configuration reloaded', { config_version: report.version })
-}
-
-function learnSecrets(redactor: Redactor, snapshot: Snapshot): void {
-  for (const settings of Object.values(snapshot.providers)) {
-    redactor.learn(settings.apiKey)
-    redactor.learn(settings.accessToken)
-    for (const { settings: own } of settings.credentials ?? []) {
-      redactor.learn(own.apiKey)
-      redactor.learn(own.accessToken)
-    }
-    for (const value of Object.values(settings.headers)) redactor.learn(value)
-  }
-  redactor.learn(snapshot.observability.otlpHttp?.publicKey)
-  redactor.learn(snapshot.observability.otlpHttp?.secretKey)
-}
-
-/** Relative log files go where the gateway writes everything: the data directory, else the working directory. */
-function logSettings(snapshot: Snapshot, parsed: ServeArguments, io: CommandIo): LogSettings {
-  const { level, format, stdout, file } = snapshot.observability.logging
-  const settings: LogSettings = { level: level === 'trace' ? 'debug' : level, format, stdout }
-  if (file !== null) settings.file = resolve(io.cwd, parsed.dataDir ?? '.', file)
-  return settings
-}
-
-/** Exit code of a program that was interrupted, as shells count it. */
-const INTERRUPTED = 130
-const IMPATIENT_AFTER_MILLISECONDS = 500
-
-/**
- * Resolves at the first order to stop. Service managers send it to the launcher and to us, so a second SIGTERM is the
- * same order once more; a second Ctrl-C comes from someone who does not want to wait for the drain.
- */
-function stopSignal(): Promise<void> {
-  return new Promise((wake) => {
-    let stoppingSince: number | undefined
-    process.on('SIGTERM', () => {
-      stoppingSince ??= performance.now()
-      wake()
-    })
-    process.on('SIGINT', () => {
-      if (stoppingSince !== undefined && performance.now() - stoppingSince > IMPATIENT_AFTER_MILLISECONDS)
-        process.exit(INTERRUPTED)
-      stoppingSince ??= performance.now()
-      wake()
-    })
-  })
-}
-
-/** How long streams that were ended by us may take to reach their clients. */
-const LAST_WORDS_MILLISECONDS = 1_000
-/** How long usage may take into the database at the end; what does not arrive waits in the journal. */
-const FLUSH_MILLISECONDS = 1_500
-
-/** Not ready at once, new work refused, open streams finish; at the limit they end with an error. */
-async function drain(
-  gateway: Gateway,
-  accounts: Accounts,
-  listener: Listener,
-  seconds: number,
-): Promise<void> {
-  gateway.draining = true
-  gateway.admission.drain()
-  listener.closeKept()
-  gateway.log.info('draining', { active: gateway.active.count, limit_seconds: seconds })
-  // The socket stays open meanwhile: /readyz says 503, new work is refused with words, not with a closed door.
-  if (!(await gateway.active.drained(seconds * 1000))) {
-    gateway.log.warn('drain limit reached', { active: gateway.active.count })
-    gateway.active.endAll()
-    await gateway.active.drained(LAST_WORDS_MILLISECONDS)
-  }
-  listener.stopAccepting()
-  // A call is over when its answer is handed to the runtime; the client has it when the runtime wrote it.
-  await listener.written(LAST_WORDS_MILLISECONDS)
-  listener.close()
-  await accounts.stop(FLUSH_MILLISECONDS)
-  gateway.log.info('stopped')
-  await gateway.log.flush()
-  process.exit(0)
 }

@@ -1,6 +1,6 @@
 export const usage = `xjp-gateway: one server between any LLM client and any provider
 
-  xjp-gateway serve [--config FILE] [--host HOST] [--port PORT] [--data-dir DIR] [--open]
+  xjp-gateway serve [--config FILE] [--host HOST] [--port PORT] [--data-dir DIR] [--workers N] [--open]
   xjp-gateway keys create --tenant T …       make a key; also list, show, update, disable, enable, rotate, delete
   xjp-gateway keygen T [DESCRIPTION] [RPM] [RPD]
   xjp-gateway usage [--tenant T] [--by day]  requests, tokens and cost; --rows shows single calls
@@ -18,5 +18,6 @@ serve
   --host HOST      address to listen on (127.0.0.1)
   --port PORT      port to listen on (8080; 0 takes a free one)
   --data-dir DIR   everything the gateway writes goes here
+  --workers N      processes that share the port; more than one need REDIS_URL
   --open           ask for no keys
 `

@@ -103,7 +103,7 @@ function reasonOf(snapshot: Snapshot, asked: string, entry: ModelEntry | undefin
   const { allow, block, defaultProvider, passthrough } = snapshot.modelList
   const where = snapshot.file ?? 'the environment'
   const model = snapshot.aliases.get(asked) ?? asked
-  const it = model === asked ? 'it' : `${model}, which it is an alias of,`
+  const it = model === asked ? 'it' : `${model}, which it is an alias of`
   if (matches(asked, block)) return `the blocklist of ${where} has it`
   if (!isAllowed(model, { allow: [], block })) return `the blocklist of ${where} has ${it}`
   if (!isAllowed(model, { allow, block: [] })) return `the allowlist of ${where} does not have ${it}`

@@ -42,6 +42,14 @@ const serverSchema = z.strictObject({
     .max(86_400)
     .default(30)
     .describe('How long open streams may go on after the order to stop.'),
+  drain_notice_seconds: z
+    .int()
+    .min(0)
+    .max(3_600)
+    .default(0)
+    .describe(
+      'How long new calls are still taken after the order to stop, while `/readyz` already says no: as long as a load balancer takes to notice. `drain_seconds` begin after it.',
+    ),
   keep_alive_ms: z
     .int()
     .min(1000)

@@ -70,6 +70,8 @@ function fillExport(filling: Filling): void {
     problems.push(badAddress({ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: endpoint }))
     return
   }
+  const asked = [environment['OTEL_TRACES_EXPORTER'], environment['OTEL_METRICS_EXPORTER']]
+  if (!endpoint && !asked.some(hasOtlp)) return
   const exporter = exporterOf(filling, endpoint)
   const inFile = settings.exporters.tracing
   if (exporter === undefined || !absent(exporter, addresses[exporter])) return

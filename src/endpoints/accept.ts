@@ -3,7 +3,6 @@ import type { Call, ClientDialect, Refusal } from '../pipeline/call.ts'
 import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
-import { shuttingDown } from './admission.ts'
 import { checkHead, parseBody, type ReadBody, readBytes } from './body.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
@@ -70,7 +69,6 @@ async function decodedCall(
   const snapshot = gateway.snapshot()
   const client = gateway.clients[dialect]
   if (!client) throw new GatewayError('internal', `No client side for ${dialect}`)
-  if (gateway.draining) throw shuttingDown()
   gateway.admission.check(inbound)
   checkHead(request.headers, snapshot.limits)
   const bytes = await readBytes(request, snapshot.limits.maxBodyBytes, () => gateway.active.readOn(inbound))

@@ -76,7 +76,7 @@ export function refusalLine(refusal: Refusal, milliseconds: number): LogFields {
     latency_ms: rounded(milliseconds),
     attempts: 0,
     error_type: error.kind,
-    error: fitting(error.message, ERROR_BYTES),
+    error: fitting(contentFree(error, undefined), ERROR_BYTES),
   }
 }
 

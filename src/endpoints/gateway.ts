@@ -49,7 +49,7 @@ export interface Gateway {
   admission: Admission
   /** Whether the process is behind with its work (`limits.max_delay_ms`). */
   shedding: Shedding
-  /** Set while draining: new work is refused. */
+  /** Set when the order to stop came: it is not ready for new work, which `admission` refuses. */
   draining: boolean
   startedAt: number
 }

@@ -1,3 +1,4 @@
+import { LoopProbe } from '../platform/loop-probe.ts'
 import { Admission } from './admission.ts'
 import type { Gateway } from './gateway.ts'
 import { Shedding } from './shedding.ts'
@@ -8,6 +9,7 @@ export function loadControl({
   log,
 }: Pick<Gateway, 'snapshot' | 'log'>): Pick<Gateway, 'admission' | 'shedding'> {
   const now = (): number => performance.now()
+  const probe = new LoopProbe()
   return {
     admission: new Admission({
       limits: () => snapshot().limits,
@@ -20,6 +22,7 @@ export function loadControl({
     shedding: new Shedding({
       limitMs: () => snapshot().limits.maxDelayMs,
       now,
+      probe: (back) => probe.send(back),
       after: (milliseconds, wake) => void setTimeout(wake, milliseconds).unref(),
       afterTurn: (wake) => void setImmediate(wake),
       onChange(change) {

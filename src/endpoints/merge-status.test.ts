@@ -11,7 +11,9 @@ const status = (parts: Partial<Status>): Status => ({
   config_version: 'abc',
   uptime_seconds: 10,
   draining: false,
+  overloaded: false,
   active: 1,
+  queue: { waiting: 0 },
   circuits: [],
   cooldowns: [],
   stores: [],
@@ -40,7 +42,9 @@ test('numbers are added, and of what each has for itself the worst counts', () =
   })
   const other = status({
     status: 'degraded',
+    overloaded: true,
     active: 4,
+    queue: { waiting: 3 },
     circuits: [
       { ...circuit, state: 'open', failures_in_row: 5, retry_at: later },
       { ...circuit, target: 'q/up', state: 'half_open', failures_in_row: 7 },
@@ -59,8 +63,9 @@ test('numbers are added, and of what each has for itself the worst counts', () =
     ...status({}),
     status: 'degraded',
     uptime_seconds: 99,
+    overloaded: true,
     active: 7,
-    queue: { waiting: 2 },
+    queue: { waiting: 5 },
     circuits: [
       { ...circuit, state: 'open', failures_in_row: 5, retry_at: later },
       { ...circuit, target: 'q/up', state: 'half_open', failures_in_row: 7 },

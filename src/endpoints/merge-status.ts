@@ -16,16 +16,16 @@ const openness = { closed: 0, half_open: 1, open: 2 } as const
 const trouble = { ok: 0, waiting: 1, full: 2, unwritable: 3 } as const
 
 function pair(one: Status, other: Status): Status {
-  const { queue, accounting, ...rest } = one
-  const queues = [queue, other.queue].filter((each) => each !== undefined)
+  const { accounting, ...rest } = one
   const books = [accounting, other.accounting].filter((each) => each !== undefined)
   return {
     ...rest,
     status: severity[other.status] > severity[one.status] ? other.status : one.status,
     uptime_seconds: Math.max(one.uptime_seconds, other.uptime_seconds),
     draining: one.draining || other.draining,
+    overloaded: one.overloaded || other.overloaded,
     active: one.active + other.active,
-    ...(queues.length > 0 ? { queue: { waiting: queues.reduce((sum, each) => sum + each.waiting, 0) } } : {}),
+    queue: { waiting: one.queue.waiting + other.queue.waiting },
     circuits: joined(one.circuits, other.circuits, ({ model, target }) => [model, target], worseCircuit),
     cooldowns: joined(
       one.cooldowns,

@@ -23,10 +23,11 @@ export interface Status {
   config_version: string
   uptime_seconds: number
   draining: boolean
+  /** The process is behind with its work, and new calls are refused as far as there is no time for them. */
+  overloaded: boolean
   /** Calls that are open. */
   active: number
-  /** Present where there is a queue. */
-  queue?: QueueStatus
+  queue: QueueStatus
   circuits: readonly CircuitStatus[]
   cooldowns: readonly CooldownStatus[]
   stores: readonly StoreStatus[]

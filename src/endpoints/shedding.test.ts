@@ -5,7 +5,10 @@ const CALL_MS = 0.1
 const REFUSAL_MS = 0.007
 const LIMIT_MS = 250
 
-/** A loop that does all that has come in turns, one after the other, as the runtime does. */
+/** The runtime hands out at most so many events a turn; the others wait for a later one. */
+const EVENTS_A_TURN = 1_024
+
+/** A loop that works off what has come in its order, in turns, as the runtime does. */
 class Loop {
   now = 0
   limitMs = LIMIT_MS
@@ -16,13 +19,15 @@ class Loop {
   readonly shedding: Shedding
   #timers: { at: number; wake: () => void }[] = []
   #afterTurn: (() => void)[] = []
-  #waiting: number[] = []
+  /** Moments of arrival; a function is a probe. */
+  #waiting: (number | (() => void))[] = []
   #nextArrival = 0
 
   constructor() {
     this.shedding = new Shedding({
       limitMs: () => this.limitMs,
       now: () => this.now,
+      probe: (back) => void this.#waiting.push(back),
       after: (milliseconds, wake) => void this.#timers.push({ at: this.now + milliseconds, wake }),
       afterTurn: (wake) => void this.#afterTurn.push(wake),
       onChange: (change) => void this.changes.push(change.overloaded ? 'overloaded' : 'over'),
@@ -51,13 +56,14 @@ class Loop {
 
   #turn(otherMs: number): void {
     const begun = this.now
-    for (const arrived of this.#waiting.splice(0)) {
-      if (this.shedding.refuses()) {
+    for (const event of this.#waiting.splice(0, EVENTS_A_TURN)) {
+      if (typeof event === 'function') event()
+      else if (this.shedding.refuses()) {
         this.now += REFUSAL_MS
-        this.refused.push({ at: this.now, waited: this.now - arrived })
+        this.refused.push({ at: this.now, waited: this.now - event })
       } else {
         this.now += CALL_MS
-        this.served.push(this.now - arrived)
+        this.served.push(this.now - event)
       }
     }
     for (const wake of this.#afterTurn.splice(0)) wake()
@@ -82,19 +88,19 @@ test.each([0.1, 0.5, 0.9, 0.99])('at %d of what it can do nobody is refused', (s
 describe('beyond what it can do', () => {
   test.each([
     [1.05, 0.97],
-    [1.5, 0.92],
-    [3, 0.8],
-    [10, 0.25],
+    [1.5, 0.93],
+    [3, 0.82],
+    [8, 0.45],
   ])('%d times: goodput stays, and refusals are quick', (times, goodput) => {
     const loop = new Loop()
     loop.run(20_000, times * MOST_PER_SECOND)
     expect(loop.changes).toEqual(['overloaded'])
-    // What a refusal costs is lost to calls; nothing else is.
+    // What refusals cost is lost to calls; nothing else is.
     expect(loop.served.length / 20 / MOST_PER_SECOND).toBeGreaterThan(goodput)
     const late = loop.refused.filter(({ waited }) => waited > 10)
     // Only those that had come before it was noticed.
-    expect(Math.max(...late.map(({ at }) => at))).toBeLessThan(6_000)
-    expect(late.length / loop.refused.length).toBeLessThan(0.1)
+    const firstAt = loop.refused[0]?.at ?? Number.NaN
+    expect(late.at(-1)?.at).toBeLessThan(firstAt + 1_000)
   })
 
   test('it is noticed when work has been late for the limit, and ends a second after the last refusal', () => {
@@ -102,7 +108,7 @@ describe('beyond what it can do', () => {
     loop.run(5_000, 2 * MOST_PER_SECOND)
     const first = loop.refused[0]?.at ?? Number.NaN
     expect(first).toBeGreaterThan(LIMIT_MS)
-    expect(first).toBeLessThan(LIMIT_MS * 2.5)
+    expect(first).toBeLessThan(LIMIT_MS * 4)
     const refused = loop.refused.length
     loop.run(900, 0.5 * MOST_PER_SECOND)
     expect(loop.shedding.overloaded).toBe(true)
@@ -114,9 +120,9 @@ describe('beyond what it can do', () => {
 
   test('streams that take nearly all of the time leave one call a turn', () => {
     const loop = new Loop()
-    loop.run(20_000, 1_000, 100)
+    loop.run(20_000, 1_000, 300)
     expect(loop.shedding.overloaded).toBe(true)
-    expect(loop.served.length).toBeGreaterThan(190)
+    expect(loop.served.length).toBeGreaterThan(60)
   })
 })
 
@@ -148,9 +154,11 @@ test('switched off while it sheds, it ends', () => {
 test('without calls nobody looks at the clock', () => {
   const loop = new Loop()
   loop.run(500, 100)
-  expect(loop.timers).toBe(1)
+  expect(loop.timers).toBeLessThanOrEqual(1)
   loop.run(2_000, 0)
   expect(loop.timers).toBe(0)
+  loop.run(1_500, 2 * MOST_PER_SECOND)
+  expect(loop.shedding.overloaded).toBe(true)
 })
 
 test('Retry-After: at least a second, then as long as it has lasted, at most ten', () => {

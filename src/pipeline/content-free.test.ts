@@ -79,6 +79,17 @@ describe('an error without the prompt', () => {
     expect(performance.now() - began).toBeLessThan(250)
   })
 
+  test('what we found in a request', () => {
+    const error = new GatewayError(
+      'invalid_request',
+      'messages: expected an array, got the string "He said \\"hi\\""',
+    )
+    expect(contentFree(error, undefined)).toBe('messages: expected an array, got a string')
+    expect(contentFree(new GatewayError('invalid_request', 'n: got the number 3'), undefined)).toBe(
+      'n: got the number 3',
+    )
+  })
+
   test('a piece of an answer', () => {
     const error = new GatewayError('upstream_invalid', 'not JSON: Dear Ms', { withoutContent: 'not JSON' })
     expect(contentFree(error, undefined)).toBe('not JSON')

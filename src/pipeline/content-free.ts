@@ -1,5 +1,6 @@
 import type { Block } from '../protocol/model/block.ts'
 import type { GatewayError } from '../protocol/model/error.ts'
+import { undescribed } from '../protocol/model/read.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
 
 /** So long a run of characters that message and prompt share is taken for the prompt. */
@@ -15,13 +16,13 @@ const INSTEAD = '[prompt]'
 
 /**
  * An error's message for places where no content may go, such as the log (promise M6): upstreams like to repeat what
- * they were asked, and what we found wrong in an answer is a piece of the answer.
+ * they were asked, what we found wrong in an answer is a piece of the answer, and in a request of the prompt.
  */
 export function contentFree(
   { message, details }: Pick<GatewayError, 'message' | 'details'>,
   request: Pick<ChatRequest, 'messages'> | undefined,
 ): string {
-  const said = details.withoutContent ?? message
+  const said = details.withoutContent ?? (details.upstream ? message : undescribed(message))
   return request === undefined || said.length < SHORTEST ? said : withoutPrompt(said, request)
 }
 

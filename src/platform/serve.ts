@@ -47,7 +47,6 @@ export function listen(options: ListenOptions): Listener {
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
-    // A second gateway on the same port would silently take part of the calls.
     reusePort: options.isShared ?? false,
     idleTimeout: idleSeconds,
     maxRequestBodySize: options.maxBodyBytes,
@@ -89,5 +88,16 @@ export function listen(options: ListenOptions): Listener {
       while (server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(POLL_MILLISECONDS)
     },
     close: () => void server.stop(true),
+  }
+}
+
+/** What the system says when somebody listens there already; undefined when nobody does. */
+export function isPortTaken(hostname: string, port: number): string | undefined {
+  if (port === 0) return undefined
+  try {
+    Bun.listen({ hostname, port, exclusive: true, socket: { data: () => {} } }).stop(true)
+    return undefined
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown)
   }
 }

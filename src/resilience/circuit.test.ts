@@ -119,6 +119,16 @@ describe('half open', () => {
     expect(entered(resilience, target).probe).toBe(false)
   })
 
+  test('it is half open from when its rest was over, whenever somebody looks', () => {
+    const world = newWorld(snapshot)
+    rested(world)
+    world.advance(60_000)
+    expect(world.resilience.circuits()[0]).toMatchObject({
+      state: 'half_open',
+      since: world.time.wall - 60_000,
+    })
+  })
+
   test('one failure opens it again for its whole time', () => {
     const world = newWorld(snapshot)
     const { resilience, changes, advance } = world

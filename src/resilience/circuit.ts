@@ -17,6 +17,7 @@ export class Trial {
   generation = 0
   leaseUntil = 0
   /** Where its success was counted. */
+  window: OutcomeWindow | undefined
   slice = 0
   /** Failures in a row that its success ended, and when the first of them was. */
   rowBefore = 0
@@ -92,6 +93,7 @@ export class Circuit {
     if (trial.generation !== this.#generation) return
     if (this.#state === 'half_open') this.#probeSucceeded(trial)
     else {
+      trial.window = this.#window
       trial.slice = this.#window.success(at)
       trial.rowBefore = this.#failuresInRow
       trial.rowBeganBefore = this.#rowBeganAt
@@ -117,7 +119,9 @@ export class Circuit {
     if (trial.generation !== this.#generation) return
     if (this.#newestSuccess === trial) this.#restoreRow(trial)
     this.#addToRow(at)
-    this.#window.successFailed(trial.slice, at)
+    // A window of another length was begun anew.
+    if (trial.window === this.#window) this.#window.successFailed(trial.slice, at)
+    else this.#window.failure(at)
     this.#openAfterFailure('a probe’s answer broke off', at)
   }
 

@@ -83,6 +83,17 @@ describe('circuits of a configuration', () => {
     advance(5_000)
     expect(resilience.standing(named('bad'))).toEqual({ open: true })
   })
+
+  test('who holds a target of a forgotten route shares the new state with everybody', () => {
+    const { resilience } = newWorld()
+    const named = (name: string): Target =>
+      targetOf('a', name, { route: `${name} → a/x`, publicModel: name, circuit })
+    const held = named('old')
+    attempted(resilience, held, 'success')
+    for (let count = 0; count < MAXIMUM_ROUTES; count += 1) resilience.standing(named(`m${count}`))
+    for (let time = 0; time < 3; time += 1) attempted(resilience, named('old'), 'failure')
+    expect(resilience.standing(held)).toMatchObject({ open: false })
+  })
 })
 
 describe('credentials', () => {
@@ -137,8 +148,8 @@ describe('credentials', () => {
   test('a refused one rests altogether when there are others, and is tried on when there are none', () => {
     const { resilience, advance } = newWorld()
     const error = new GatewayError('upstream_unauthenticated', 'no such key')
-    const alone = entered(resilience, targetOf('a', 'x'))
-    alone.end({ kind: 'neutral', error })
+    for (const alone of [targetOf('a', 'x'), targetWith({ name: 'only' })])
+      entered(resilience, alone).end({ kind: 'neutral', error })
     expect(resilience.cooldowns()).toEqual([])
     const target = targetWith({ name: '1' }, { name: '2' })
     entered(resilience, target).end({ kind: 'neutral', error })
@@ -151,6 +162,20 @@ describe('credentials', () => {
     advance(60_000)
     expect(resilience.standing(elsewhere)).toEqual({ open: true })
   })
+})
+
+describe('a credential that rests for two reasons', () => {
+  const refused = new GatewayError('upstream_unauthenticated', 'no such key')
+  for (const seconds of [10, 200])
+    test(`rests for the longer time (${seconds} s and 60 s)`, () => {
+      const { resilience } = newWorld()
+      const [first] = targetWith({ name: '1' }, { name: '2' }).siblings ?? []
+      const only = { ...(first as Target), siblings: first?.siblings?.slice(0, 1) ?? [] }
+      const passes = [1, 2].map(() => entered(resilience, only))
+      passes[0]?.end({ kind: 'neutral', error: limited(seconds) })
+      passes[1]?.end({ kind: 'neutral', error: refused })
+      expect(resilience.standing(only)).toMatchObject({ retryMs: Math.max(seconds, 60) * 1_000 })
+    })
 })
 
 describe('what a pass is told twice', () => {
@@ -190,6 +215,25 @@ describe('budgets', () => {
         })
       }),
     )
+  })
+
+  test('however long nothing came, a first attempt earns one, and the reserve stays what it is', () => {
+    const { resilience, advance } = newWorld()
+    const target = targetOf('a', 'x')
+    const spent = (): number => {
+      let count = 0
+      while (resilience.spend(target)) count += 1
+      return count
+    }
+    for (let call = 0; call < 1_000; call += 1) resilience.earn(target, 1)
+    expect(spent()).toBe(RETRY_RESERVE)
+    advance(3_600_000)
+    resilience.earn(target, 0.1)
+    expect(spent()).toBe(1)
+    for (let call = 0; call < 1_000; call += 1) resilience.earnHedge('m', 1)
+    let doubled = 0
+    while (resilience.spendHedge('m', 1)) doubled += 1
+    expect(doubled).toBe(HEDGE_RESERVE)
   })
 
   test('a dead upstream gets at most a tenth more once the reserve is used, and retries of few calls are never refused', () => {

@@ -37,9 +37,8 @@ export class OutcomeWindow {
   /** What was counted as a success in `slice` failed after all: it counts once, as a failure of now. */
   successFailed(slice: number, at: number): void {
     this.#moveTo(at)
-    const place = slice % SLICES
-    const isThere = slice > this.#newest - SLICES && slice <= this.#newest
-    if (isThere && this.#number(this.#attempts, place) > this.#number(this.#failures, place)) {
+    if (slice > this.#newest - SLICES) {
+      const place = slice % SLICES
       this.#attempts[place] = this.#number(this.#attempts, place) - 1
       this.#allAttempts -= 1
     }

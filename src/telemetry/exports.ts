@@ -1,11 +1,12 @@
 import { randomFillSync } from 'node:crypto'
+import packageJson from '../../package.json' with { type: 'json' }
 import type { Snapshot } from '../config/snapshot.ts'
 import type { CallObserver } from '../pipeline/call.ts'
 import { newId } from '../platform/random.ts'
 import { send } from '../upstream/send.ts'
 import type { Logger } from './log.ts'
 import type { Family } from './metrics/family.ts'
-import type { ExportClock, ExportCounts } from './otlp/exporter.ts'
+import type { ExportClock } from './otlp/exporter.ts'
 import { MetricsPush } from './otlp/metrics-push.ts'
 import type { Redactor } from './redact.ts'
 import { TraceIds } from './traces/ids.ts'
@@ -18,8 +19,8 @@ import { UnixClock } from './traces/unix-clock.ts'
 export interface Exports {
   /** Traces the calls it is told of. */
   observer: CallObserver
-  /** What became of the spans so far. */
-  spans(): ExportCounts
+  /** Spans that nobody will see, because there was no room or no collector. */
+  lostSpans(): number
   /** At the end of the process: hands over what waits, within the time. */
   stop(milliseconds: number): Promise<void>
 }
@@ -28,14 +29,12 @@ export interface ExportsParts {
   snapshot(): Snapshot
   log: Logger
   redactor: Redactor
-  /** Of the gateway. */
-  version: string
-  /** Every metric as it stands now, and when all counters were 0 (milliseconds since 1970). */
-  metrics: { collect(): readonly Family[]; startedAt: number }
+  /** Every metric as it stands now. */
+  metrics(): readonly Family[]
 }
 
 /** Follows the live configuration: which exporter runs, and whether any does. Nothing here is ever waited for. */
-export function openExports({ snapshot, log, redactor, version, metrics }: ExportsParts): Exports {
+export function openExports({ snapshot, log, redactor, metrics }: ExportsParts): Exports {
   const monotonic = (): number => performance.now()
   const shared = {
     snapshot,
@@ -43,7 +42,7 @@ export function openExports({ snapshot, log, redactor, version, metrics }: Expor
     log,
     redactor,
     monotonic,
-    version,
+    version: packageJson.version,
     instance: newId(),
     clock: { monotonic, after } satisfies ExportClock,
   }
@@ -58,19 +57,27 @@ export function openExports({ snapshot, log, redactor, version, metrics }: Expor
   })
   const push = new MetricsPush({
     ...shared,
-    collect: () => metrics.collect(),
-    since: metrics.startedAt,
+    collect: metrics,
+    since: Date.now(),
     now: Date.now,
   })
   return {
     observer: traces,
-    spans: () => traces.counts,
-    stop: async (milliseconds) =>
-      void (await Promise.all([traces.stop(milliseconds), push.stop(milliseconds)])),
+    lostSpans: () => {
+      const { dropped, lost, rejected } = traces.counts
+      return dropped + lost + rejected
+    },
+    async stop(milliseconds) {
+      const alive = setTimeout(() => {}, milliseconds)
+      await Promise.all([traces.stop(milliseconds), push.stop(milliseconds)])
+      clearTimeout(alive)
+    },
   }
 }
 
+/** Nobody is kept waiting for telemetry, a process that wants to end neither. */
 function after(milliseconds: number, wake: () => void): () => void {
   const timer = setTimeout(wake, milliseconds)
+  timer.unref()
   return () => clearTimeout(timer)
 }

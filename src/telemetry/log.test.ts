@@ -16,7 +16,7 @@ const KEY = 'sk-proj-Zk3vQ8bTnW1xR6yUeM4hLp9sDfGjKaC2'
 /** What a logger wrote to a file. */
 async function written(use: (log: Logger) => void, settings: Partial<LogSettings> = {}): Promise<string> {
   files += 1
-  const path = join(folder, 'made', `${files}.log`)
+  const path = lastFile()
   const redactor = new Redactor()
   redactor.learn(KEY)
   const log = new Logger(
@@ -28,6 +28,10 @@ async function written(use: (log: Logger) => void, settings: Partial<LogSettings
   await log.flush()
   expect(log.lost).toBe(0)
   return readFileSync(path, 'utf8')
+}
+
+function lastFile(): string {
+  return join(folder, 'made', `${files}.log`)
 }
 
 function fileAt(path: string): NonNullable<LogSettings['file']> {
@@ -73,6 +77,22 @@ describe('a record', () => {
     expect(text).toBe('1970-01-01T00:00:00.000Z WARN  hello a="x \\"y\\"" b=1 c=true d=null f=["p","q"]\n')
   })
 
+  const readable: [string, LogFields[string], string][] = [
+    ['a word', 'demo/echo', 'demo/echo'],
+    ['a name with a dot and a colon', 'a.b:c@d', 'a.b:c@d'],
+    ['two words', 'two words', '"two words"'],
+    ['none', '', '""'],
+    ['what might be another field', 'x=1', '"x=1"'],
+    ['what might be a list', '["x"]', '"[\\"x\\"]"'],
+    ['a list', ['two words', 'x'], '["two words","x"]'],
+    ['a tab', 'a\tb', '"a\\tb"'],
+  ]
+  for (const [name, value, wanted] of readable)
+    test(`in text: ${name}`, async () => {
+      const text = await written((log) => log.info('x', { a: value, b: 1 }), { format: 'text' })
+      expect(text).toBe(`1970-01-01T00:00:00.000Z INFO  x a=${wanted} b=1\n`)
+    })
+
   test('a number that JSON does not have', async () => {
     const text = await written((log) =>
       log.info('x', { a: Number.NaN, b: Number.POSITIVE_INFINITY, 'c"': 1 }),
@@ -89,6 +109,35 @@ describe('a record', () => {
     }
     const seen = lines(await written(use, { level: 'warn' })).map((line) => JSON.parse(line).message)
     expect(seen).toEqual(['warn', 'error'])
+  })
+})
+
+describe('the level while it runs', () => {
+  test('another one holds until it is taken back, also over a change of the settings', async () => {
+    const said: [string, boolean][] = []
+    const text = await written(
+      (log) => {
+        const look = (when: string): void => {
+          log.debug(when)
+          said.push([log.level, log.writes('debug')])
+        }
+        look('configured')
+        log.override('debug')
+        look('overridden')
+        log.configure({ level: 'error', format: 'json', stdout: false, file: fileAt(lastFile()) })
+        look('configured anew')
+        log.override(undefined)
+        look('taken back')
+      },
+      { level: 'warn' },
+    )
+    expect(lines(text).map((line) => JSON.parse(line).message)).toEqual(['overridden', 'configured anew'])
+    expect(said).toEqual([
+      ['warn', false],
+      ['debug', true],
+      ['debug', true],
+      ['error', false],
+    ])
   })
 })
 

@@ -172,6 +172,18 @@ describe('keys nobody told us of, by their shapes', () => {
       '{"e":"{\\"api_key\\":\\"abcdefgh12345678\\"}"}',
       '{"e":"{\\"api_key\\":\\"…\\"}"}',
     ],
+    ['a token of a chat', 'xoxb-123456789012-abcdefghijkl', 'xoxb-…'],
+    ['a token of a forge', 'glpat-abcdefghijklmnopqrst', 'glpat-…'],
+    [
+      'a password in an address',
+      'cannot reach postgres://xjp:hunter22@db:5432/x and redis://:s3cret@cache',
+      'cannot reach postgres://xjp:…@db:5432/x and redis://:…@cache',
+    ],
+    [
+      'an address without one',
+      'see http://127.0.0.1:8080/a@b and http://x/y:z',
+      'see http://127.0.0.1:8080/a@b and http://x/y:z',
+    ],
     ['a token of three parts', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln', 'eyJhbGci…'],
     [
       'a private key',
@@ -266,6 +278,8 @@ describe('cost', () => {
     'api_key:',
     'api_key\\\\\\\\"',
     'XJP_',
+    '://',
+    '://a:',
     '-----BEGIN ',
     '-----BEGIN PRIVATE KEY-----',
     'sk-proj-0123456789abcdefghij',

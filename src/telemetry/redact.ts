@@ -5,9 +5,13 @@ const shapes: readonly [RegExp, string][] = [
   [/\b(XJP_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]{4,}/g, '$1…'],
   [/\b((?:sk|pk|rk)[-_][A-Za-z0-9_-]{3})[A-Za-z0-9_-]{8,}/g, '$1…'],
   [/\b(AIza[A-Za-z0-9_-]{4})[A-Za-z0-9_-]{10,}/g, '$1…'],
-  [/\b(gsk_|xai-|hf_|ya29\.|nvapi-|pplx-|AKIA|ASIA|gh[pousr]_)[A-Za-z0-9._-]{8,}/g, '$1…'],
+  [
+    /\b(gsk_|xai-|hf_|ya29\.|nvapi-|pplx-|AKIA|ASIA|gh[pousr]_|glpat-|xox[abeoprs]-|SG\.)[A-Za-z0-9._-]{8,}/g,
+    '$1…',
+  ],
   [/\b(eyJ[A-Za-z0-9_-]{5})[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?/g, '$1…'],
   [/\b(Bearer|Basic)(\s{1,4}|%20|\+)[A-Za-z0-9._~+/=-]{8,}/gi, '$1 …'],
+  [/(:\/\/[^\s:/@"'\\]{0,64}:)[^\s/@"'\\]{1,200}(?=@)/g, '$1…'],
   [/([?&](?:key|api[_-]?key|access_token|token|sig|signature)=)[^&\s"'\\<>]+/gi, '$1…'],
   [
     /((?:api[_-]?key|access[_-]?token|refresh[_-]?token|authorization|private[_-]?key|client[_-]?secret|password)\\{0,4}["']?\s{0,4}[:=]\s{0,4}\\{0,4}["']?)[A-Za-z0-9._~+/=-]{8,}/gi,
@@ -17,7 +21,7 @@ const shapes: readonly [RegExp, string][] = [
 
 /** One pass that says whether any shape is worth trying: ordinary lines have none. */
 const hint =
-  /XJP_|[spr]k[-_]|AIza|gsk_|xai-|hf_|ya29|nvapi-|pplx-|A[KS]IA|gh[pousr]_|eyJ|[?&]sig|key|token|bearer|basic|authorization|secret|password/i
+  /XJP_|[spr]k[-_]|AIza|gsk_|xai-|hf_|ya29|nvapi-|pplx-|A[KS]IA|gh[pousr]_|glpat-|xox|SG\.|:\/\/|eyJ|[?&]sig|key|token|bearer|basic|authorization|secret|password/i
 
 const KEY_BEGIN = '-----BEGIN '
 const KEY_NAME = 'PRIVATE KEY-----'

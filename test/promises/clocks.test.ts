@@ -31,6 +31,7 @@ beforeAll(async () => {
   )
   stage = await openStage({
     toml: [
+      '[circuit]\nenabled = false\n',
       ...models,
       '[providers.deaf]\ntype = "openai_compat"\napi_key = "none"\n',
       `base_url = "http://127.0.0.1:${deaf.port}/v1"\n`,

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Fault } from '../rig/fault/fault.ts'
 import { bytesOf } from '../rig/http/reply.ts'
+import { type OtlpCollector, startOtlpCollector } from '../rig/otlp-collector.ts'
 import { keyOf } from '../rig/vendors.ts'
+import { filesUnder } from './logs/support/records.ts'
 import { customFault } from './support/custom-fault.ts'
 import { figure } from './support/figure.ts'
 import { fronts } from './support/fronts.ts'
@@ -11,23 +14,62 @@ import { ask, modelToml, openStage, type Stage, upstreams } from './support/stag
 
 /**
  * M1 planted secrets appear in no sink; M4 nor when an upstream's error repeats the key. The simulated vendors' keys
- * are the canaries, and a key of a client's own beside them.
+ * are the canaries, and beside them a key of a client's own, the administrator's token, the password of a store and the
+ * key of a collector. Everything that can show something is switched on: content in traces, bodies, samples, debug.
  */
 
 const CLIENT_KEY = 'XJP_canaryClientKey7d1e5a90c4b2f8e6d3a1'
+const ADMINISTRATOR_TOKEN = 'c4n4ryAdm1nT0ken-9f3b7e21d5a8064c'
+const STORE_PASSWORD = 'c4n4ryRed1sPassw0rd-71be94d0'
+const COLLECTOR_KEY = 'c4n4ryC0llectorKey-5d28fa13'
 const LOG_FILE = 'gateway.log'
 
+/** Every store and exporter that is named here, and everything that shows content. */
+const observability = (grpcUrl: string): string => `
+[observability]
+trace_content = true
+dump_downstream = true
+otlp_headers = "api-key=${COLLECTOR_KEY}"
+[observability.logging]
+level = "debug"
+format = "json"
+file = "${LOG_FILE}"
+[observability.otlp_grpc]
+endpoint = "${grpcUrl}"
+[observability.exporters]
+tracing = "otlp_grpc"
+metrics = "otlp_grpc"
+[observability.samples]
+enabled = true
+rate = 1
+tenants = ["*"]
+`
+
+/** Of the test's own: what the gateway wrote is looked at after its end. */
+const dataDirectory = mkdtempSync(join(tmpdir(), 'xjp-secrets-'))
 let stage: Stage
+let collector: OtlpCollector
 beforeAll(async () => {
+  collector = await startOtlpCollector()
   const more = 'retry = { max_retries = 0 }'
   const models = upstreams.map(({ dialect, provider, model }) =>
     modelToml(dialect, { provider, model, more }),
   )
   stage = await openStage({
-    toml: `[observability.logging]\nlevel = "debug"\nformat = "json"\nfile = "${LOG_FILE}"\n${models.join('')}`,
+    toml: `${observability(collector.grpcUrl)}${models.join('')}`,
+    env: {
+      XJP_ADMIN_TOKEN: ADMINISTRATOR_TOKEN,
+      // Nobody answers there: what is said about it is in the log.
+      REDIS_URL: `redis://:${STORE_PASSWORD}@127.0.0.1:9`,
+    },
+    dataDirectory,
   })
 })
-afterAll(() => stage.close())
+afterAll(async () => {
+  await stage.close()
+  await collector.close()
+  rmSync(dataDirectory, { recursive: true })
+})
 
 /** A secret in the spellings it travels in, and cut. */
 function spellings(secret: string): Record<string, string> {
@@ -132,7 +174,12 @@ test('M4: an upstream repeats its key in every place and spelling', async () => 
               model: dialect,
               content,
               stream,
-              headers: { authorization: `Bearer ${CLIENT_KEY}`, 'x-request-id': `call-${calls}` },
+              headers: {
+                authorization: `Bearer ${CLIENT_KEY}`,
+                'x-request-id': `call-${calls}`,
+                'x-xjp-explain': '1',
+                'x-xjp-admin-token': ADMINISTRATOR_TOKEN,
+              },
             })
             calls += 1
             pour(`answers to ${place}`, `${seen.text}\n${JSON.stringify([...seen.headers])}`)
@@ -141,14 +188,20 @@ test('M4: an upstream repeats its key in every place and spelling', async () => 
 
 test('M1: no sink holds a trace of a secret', async () => {
   await fetch(`${stage.gateway.url}/v1/nothing?key=${CLIENT_KEY}`, { headers: { 'x-api-key': CLIENT_KEY } })
-  const { stdout, stderr } = await loggedAll()
+  const headers = { authorization: `Bearer ${ADMINISTRATOR_TOKEN}` }
+  for (const path of ['/readyz', '/health', '/v1/models', '/metrics', '/status'])
+    pour(path, await (await fetch(stage.gateway.url + path, { headers })).text())
+  // At its end the gateway writes and sends everything that still waits.
+  expect(await stage.gateway.stop()).toBe(0)
+  const { stdout, stderr } = stage.gateway.output()
   pour('stdout', stdout)
   pour('stderr', stderr)
-  pour('log file', readFileSync(join(stage.gateway.dataDirectory, LOG_FILE), 'utf8'))
-  for (const path of ['/readyz', '/health', '/v1/models'])
-    pour(path, await (await fetch(stage.gateway.url + path)).text())
+  pour('traces', shown(collector.spans))
+  pour('exported metrics', shown(collector.metrics))
+  for (const [file, text] of Object.entries(filesUnder(dataDirectory))) pour(file.replace(/\/.*/, ''), text)
   const hits: string[] = []
-  const secrets = [CLIENT_KEY.slice(4), ...upstreams.map(({ provider }) => keyOf(provider))]
+  const others = [ADMINISTRATOR_TOKEN, STORE_PASSWORD, COLLECTOR_KEY]
+  const secrets = [CLIENT_KEY.slice(4), ...others, ...upstreams.map(({ provider }) => keyOf(provider))]
   for (const secret of secrets)
     for (const [spelling, trace] of Object.entries(traces(secret)))
       for (const [sink, text] of Object.entries(sinks)) {
@@ -158,16 +211,23 @@ test('M1: no sink holds a trace of a secret', async () => {
   figure('M1', { secrets: secrets.length, calls, sinks: Object.keys(sinks).length, hits: hits.length })
   expect(hits.slice(0, 10)).toEqual([])
   // The sinks were not empty, and what is no secret is there.
-  expect(sinks['log file']).toContain('call-0')
+  expect(Object.keys(sinks)).toEqual(expect.arrayContaining([LOG_FILE, 'samples', 'journal', 'xjp.sqlite']))
+  expect(sinks[LOG_FILE]).toContain('call-0')
+  expect(sinks['samples']).toContain('call-0')
+  expect(sinks['traces']).toContain('call-0')
+  expect(sinks['/metrics']).toContain('xjp_build_info')
+  expect(sinks['exported metrics']).toContain('xjp_')
+  expect(sinks['/status']).toContain('"active"')
+  expect(sinks['answers to chat error']).toContain('x-xjp-explain')
   expect(sinks['answers to chat error']).toContain('Incorrect API key provided')
 })
 
-/** The log is written in batches. */
-async function loggedAll(): Promise<{ stdout: string; stderr: string }> {
-  const deadline = performance.now() + 5_000
-  while (!stage.gateway.output().stdout.includes(`"call-${calls - 1}"`) && performance.now() < deadline)
-    await Bun.sleep(20)
-  return stage.gateway.output()
+/** As text, with bytes that may hold text as such. */
+function shown(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => {
+    if (typeof member === 'bigint') return String(member)
+    return member instanceof Uint8Array ? Buffer.from(member).toString('latin1') : member
+  })
 }
 
 test('M1: a client’s own credential goes no further', () => {

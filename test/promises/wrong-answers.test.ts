@@ -19,9 +19,17 @@ beforeAll(async () => {
     return [
       modelToml(dialect, { provider, model, more }),
       modelToml(`${dialect}-with-fallback`, { provider, model, more }, { ...next, more }),
+      // An upstream that limits one call's model limits all of them: each call has its own.
+      ...errorEvents(dialect).map((name, at) =>
+        modelToml(
+          name,
+          { provider, model: `${model}-${at}`, more },
+          { provider: next.provider, model: `${next.model}-of-${index}-${at}`, more },
+        ),
+      ),
     ]
   })
-  stage = await openStage({ toml: models.join('') })
+  stage = await openStage({ toml: `[circuit]\nenabled = false\n${models.join('')}` })
 })
 afterAll(async () => {
   const { stdout, stderr } = stage.gateway.output()
@@ -105,6 +113,19 @@ afterAll(() => {
   figure('A8', { n: totals.n, our_500s: totals.ours, typed: totals.typed, failures: totals.failures })
 })
 
+const ERROR_EVENTS = [429, 500, 503, 529]
+
+/** Names of models whose first route begins with an error event: one for every call of A9. */
+function errorEvents(dialect: string): string[] {
+  return ERROR_EVENTS.flatMap((status) =>
+    fronts.flatMap(({ name }) => [true, false].map((stream) => errorEvent(name, dialect, status, stream))),
+  )
+}
+
+function errorEvent(front: string, dialect: string, status: number, stream: boolean): string {
+  return `${front}-${dialect}-${status}-${stream}`
+}
+
 describe('A9: an error event as the first event of a 200', () => {
   let n = 0
   let fallbacks = 0
@@ -112,17 +133,19 @@ describe('A9: an error event as the first event of a 200', () => {
 
   for (const front of fronts)
     for (const { dialect, provider } of upstreams)
-      test.each([429, 500, 503, 529])(
+      test.each(ERROR_EVENTS)(
         `${front.name} client, ${dialect} upstream: %d leads to the fallback`,
         async (status) => {
           for (const stream of [true, false]) {
             stage.upstream.script.clear()
             stage.upstream.script.add({ vendor: provider, scene: `error-first@${status}` })
-            const asked = { model: `${dialect}-with-fallback`, content: '[scene:text] please', stream }
+            const model = errorEvent(front.name, dialect, status, stream)
+            const asked = { model, content: '[scene:text] please', stream }
             const seen = await ask(stage.gateway.url, front, asked)
             n += 1
             expect(outcome(front, seen)).toBe('fine')
             expect(seen.headers.get('x-xjp-provider')).not.toBe(provider)
+            expect(seen.headers.get('x-xjp-attempts')).toBe('2')
             fallbacks += 1
           }
         },

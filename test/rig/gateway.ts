@@ -38,6 +38,8 @@ export interface GatewayOptions {
   launcher?: 'runtime' | 'bin'
   /** How long to wait for the line with the address. */
   readyMs?: number
+  /** Is told everything it prints. Only the last of it is kept then: for programs that run for hours. */
+  onOutput?: (text: string) => void
 }
 
 const project = resolve(import.meta.dir, '../..')
@@ -57,14 +59,15 @@ function bareEnvironment(): Record<string, string> {
   )
 }
 
-function collect(child: ChildProcess): { stdout: string; stderr: string } {
+const KEPT_CHARACTERS = 20_000
+
+function collect(child: ChildProcess, onOutput?: (text: string) => void): { stdout: string; stderr: string } {
   const output = { stdout: '', stderr: '' }
-  child.stdout?.on('data', (chunk: Buffer) => {
-    output.stdout += chunk.toString()
-  })
-  child.stderr?.on('data', (chunk: Buffer) => {
-    output.stderr += chunk.toString()
-  })
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      onOutput?.(text)
+      output[name] = onOutput ? (output[name] + text).slice(-KEPT_CHARACTERS) : output[name] + text
+    })
   return output
 }
 
@@ -125,7 +128,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     env: { ...bareEnvironment(), ...runtimeEnvironment, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const output = collect(child)
+  const output = collect(child, options.onOutput)
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   void exited.then(() => rmSync(folder, { recursive: true, force: true }))
   const url = await addressOf(child, output, options.readyMs ?? 15_000).catch((error: unknown) => {

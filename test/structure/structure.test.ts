@@ -49,6 +49,7 @@ const zones: Readonly<Record<string, readonly string[]>> = {
     'store',
     'accounts.ts',
     'main.ts',
+    'operations.ts',
   ],
 }
 

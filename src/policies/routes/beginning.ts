@@ -2,11 +2,10 @@ import type { Block } from '../../protocol/model/block.ts'
 import type { ChatRequest, Message, Tool } from '../../protocol/model/request.ts'
 
 /** How much of each part counts, in characters: the work is the same for a prompt of a book and for one of a line. */
-const SYSTEM_CHARACTERS = 8_192
-const TOOL_CHARACTERS = 4_096
-const USER_CHARACTERS = 4_096
-/** Messages and blocks that are looked at. */
+const MAXIMUM_CHARACTERS = 2_048
+/** Messages and blocks that are looked at, and tools. */
 const MAXIMUM_PARTS = 64
+const MAXIMUM_TOOLS = 256
 
 /**
  * The beginning of a prompt, which all turns of a conversation share and a provider's prompt cache keeps: system
@@ -21,15 +20,15 @@ export function beginningOf({ messages, tools = [] }: ChatRequest): string {
   const user = messages.find(({ role }) => role === 'user')
   return [
     'beginning',
-    bounded(system.join('\n'), SYSTEM_CHARACTERS),
-    bounded(tools.map(nameOf).join('\n'), TOOL_CHARACTERS),
-    bounded(user ? textOf(user) : '', USER_CHARACTERS),
+    bounded(system.join('\n')),
+    `${tools.length} ${bounded(tools.slice(0, MAXIMUM_TOOLS).map(nameOf).join('\n'))}`,
+    bounded(user ? textOf(user) : ''),
   ].join('\n\u0000')
 }
 
-function bounded(text: string, characters: number): string {
-  if (text.length <= characters) return text
-  const half = characters / 2
+function bounded(text: string): string {
+  if (text.length <= MAXIMUM_CHARACTERS) return text
+  const half = MAXIMUM_CHARACTERS / 2
   return `${text.slice(0, half)}\u0000${text.length}\u0000${text.slice(-half)}`
 }
 
@@ -43,7 +42,7 @@ function textOf({ content }: Message): string {
 
 /** Media count by their size and their first characters: they may be megabytes. */
 function blockText(block: Block): string {
-  if (block.type === 'text') return block.text
+  if (block.type === 'text') return bounded(block.text)
   if (block.type !== 'media') return block.type
   const { source } = block
   if (source.type === 'base64')

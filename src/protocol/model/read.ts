@@ -21,6 +21,11 @@ export function describe(value: Json | undefined): string {
   return `the ${typeof value} ${value}`
 }
 
+/** A text that holds descriptions, without the values in them: for places where no content may go. */
+export function undescribed(text: string): string {
+  return text.replace(/the string "(?:[^"\\]|\\.)*"/g, 'a string')
+}
+
 function wrong(path: string, expected: string, value: Json | undefined): never {
   throw invalid(path, `expected ${expected}, got ${describe(value)}`)
 }

@@ -15,6 +15,8 @@ const PICODOLLARS = 1e12
 
 /** Where a limit that refused a call is named (policies/limit.ts). */
 const LIMIT_HEADER = 'x-xjp-limit'
+/** Codes of a key that is not for what was asked (policies/authorise.ts, policies/routes/conditions.ts). */
+const outOfScope = new Set(['model_not_allowed', 'route_not_allowed', 'target_not_allowed'])
 
 /**
  * Counts calls from their records when they are over. While one runs, nothing is done but two numbers with every read
@@ -24,6 +26,7 @@ export class CallMetrics implements CallObserver {
   readonly #names: CallNames
   readonly #now: () => number
   readonly #metrics: ReturnType<typeof instruments>
+  readonly #shedCounts = new Map<string, number>()
   #limitHits = 0
   #outOfScope = 0
 
@@ -33,6 +36,11 @@ export class CallMetrics implements CallObserver {
     this.#metrics = instruments(registry)
     registry.watch(catalogue.limitHits, () => [[[], this.#limitHits]])
     registry.watch(catalogue.namesFolded, () => names.folded())
+  }
+
+  /** Calls refused with a 503 of ours, by reason. */
+  get shed(): ReadonlyMap<string, number> {
+    return this.#shedCounts
   }
 
   /** Calls refused because their key is not for the model, or for no target of it. */
@@ -133,11 +141,12 @@ export class CallMetrics implements CallObserver {
       this.#limitHits += 1
       this.#metrics.limitRefusals.of(this.#names.reason.of(limit)).add()
     } else if (error.kind === 'unavailable') this.#shed(error.details.code)
-    else if (error.kind === 'forbidden') this.#outOfScope += 1
+    else if (outOfScope.has(error.details.code ?? '')) this.#outOfScope += 1
   }
 
   #shed(code = 'unavailable'): void {
-    this.#metrics.shed.of(this.#names.reason.of(code)).add()
+    const reason = this.#names.reason.of(code)
+    this.#shedCounts.set(reason, (this.#shedCounts.get(reason) ?? 0) + 1)
   }
 }
 
@@ -157,7 +166,6 @@ function instruments(registry: Registry) {
     attempts: registry.counter(catalogue.attempts),
     passedOver: registry.counter(catalogue.passedOver),
     queueWait: registry.histogram(catalogue.queueWait),
-    shed: registry.counter(catalogue.shed),
   }
 }
 

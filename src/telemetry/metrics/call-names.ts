@@ -2,7 +2,10 @@ import type { Call } from '../../pipeline/call.ts'
 import { BoundedNames, type Clean } from './bounded-names.ts'
 
 interface NameLimits {
+  /** Names of the configuration. */
   models: number
+  /** Names that clients chose and an upstream has answered under: they cannot take the place of configured ones. */
+  foundModels: number
   tenants: number
   providers: number
   targets: number
@@ -12,6 +15,7 @@ interface NameLimits {
 
 export const nameLimits: NameLimits = {
   models: 300,
+  foundModels: 100,
   tenants: 500,
   providers: 100,
   targets: 1_000,
@@ -24,6 +28,7 @@ export const NONE = 'none'
 /** The values that labels may have: bounded, whatever clients send. */
 export class CallNames {
   readonly model: BoundedNames
+  readonly foundModel: BoundedNames
   readonly tenant: BoundedNames
   readonly provider: BoundedNames
   readonly target: BoundedNames
@@ -31,6 +36,7 @@ export class CallNames {
 
   constructor(clean: Clean, limits: NameLimits = nameLimits) {
     this.model = new BoundedNames(limits.models, clean)
+    this.foundModel = new BoundedNames(limits.foundModels, clean)
     this.tenant = new BoundedNames(limits.tenants, clean)
     this.provider = new BoundedNames(limits.providers, clean)
     this.target = new BoundedNames(limits.targets, clean)
@@ -38,16 +44,16 @@ export class CallNames {
   }
 
   /**
-   * The model of a call. A name of the configuration has its place; a wildcard's call stands under the wildcard. Any
-   * other name is the client's own (`provider/model`): it gets a place once an upstream has answered under it, and is
-   * `other` before that, so that invented names have none.
+   * The model of a call. A name of the configuration has its place. Any other is the client's own: it gets a place of
+   * its own once an upstream has answered under it, and before that stands under the pattern it fits (`provider/*`), or
+   * is `other`, so that invented names have none.
    */
   modelOf({ record, snapshot, targets }: Call, isAnswered: boolean): string {
     const { model } = record
-    if (snapshot.models.has(model) || this.model.has(model)) return this.model.of(model)
-    const configured = targets[0]?.publicModel
-    if (configured !== undefined && configured !== model) return this.model.of(configured)
-    return isAnswered ? this.model.of(model) : this.model.fold()
+    if (snapshot.models.has(model) || snapshot.aliases.has(model)) return this.model.of(model)
+    if (isAnswered || this.foundModel.has(model)) return this.foundModel.of(model)
+    const pattern = targets[0]?.publicModel
+    return pattern === undefined || pattern === model ? this.model.fold() : this.model.of(pattern)
   }
 
   providerOf(name: string | undefined): string {
@@ -56,7 +62,8 @@ export class CallNames {
 
   /** How often a value had no room, by label. */
   *folded(): Generator<readonly [labels: readonly [string], value: number]> {
-    for (const label of ['model', 'tenant', 'provider', 'target', 'reason'] as const)
-      yield [[label], this[label].folded] as const
+    yield [['model'], this.model.folded + this.foundModel.folded]
+    for (const label of ['tenant', 'provider', 'target', 'reason'] as const)
+      yield [[label], this[label].folded]
   }
 }

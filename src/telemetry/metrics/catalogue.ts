@@ -166,7 +166,13 @@ export const catalogue = {
   shed: counter(
     'xjp_shed_total',
     ['reason'],
-    'Calls this gateway refused with a 503 of its own: no place, a full journal, every circuit open, a drain.',
+    'Calls this gateway refused with a 503 of its own: no place, behind with its work, a full journal, every circuit open, a drain.',
+  ),
+  overloaded: gauge(
+    'xjp_overloaded',
+    [],
+    'max',
+    '1 while the process is behind with its work and refuses new calls (limits.max_delay_ms).',
   ),
   draining: gauge('xjp_draining', [], 'max', '1 while the gateway drains: it takes no new work.'),
 
@@ -250,6 +256,11 @@ export const catalogue = {
     'How late a timer came, looked at ten times a second: for so long nothing else was done.',
   ),
 
+  escaped: counter(
+    'xjp_uncaught_errors_total',
+    [],
+    'Errors that nothing in the code caught: each is a defect, and the gateway goes on.',
+  ),
   logLinesLost: counter('xjp_log_lines_lost_total', [], 'Lines of the log that could not be written.'),
   telemetryDropped: counter(
     'xjp_telemetry_dropped_total',
@@ -267,7 +278,7 @@ export const catalogue = {
 /** What the values of a label are. */
 export const labelMeanings: Readonly<Record<string, string>> = {
   model:
-    'the public name the client asked for, when the configuration knows it or an upstream has answered under it; `other` for invented ones, `none` for requests that never said',
+    'the public name the client asked for, when the configuration knows it or an upstream has answered under it; before that the pattern it fits, or `other` for invented ones; `none` for requests that never said',
   provider: 'name of the provider in the configuration; `none` when no upstream was asked',
   tenant: 'tenant of the key; `open` without keys',
   status: 'HTTP status the client saw',

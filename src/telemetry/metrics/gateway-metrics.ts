@@ -37,10 +37,12 @@ export class GatewayMetrics {
     this.#names = new CallNames(clean)
     this.calls = new CallMetrics({ registry, names: this.#names, now: monotonic })
     this.#events = eventCounters(registry)
+    // There from the start: of a counter that comes with its first event, Prometheus sees no increase.
+    for (const result of ['ok', 'refused']) this.#events.reloads.of(result)
     this.#loopDelay = new LoopDelay(registry.histogram(catalogue.loopDelay).of(), monotonic)
     registry.watch(catalogue.build, () => [[[version, runtime], 1]])
-    registry.watch(catalogue.readErrors, () => [[[], registry.readErrors]])
     this.#watchCalls(sources)
+    this.#watchTelemetry(sources)
     this.#watchRoutes(sources)
     this.#watchStores(sources, now)
     watchProcess(registry)
@@ -74,19 +76,26 @@ export class GatewayMetrics {
     else cooldownsBegun.of(this.#names.providerOf(event.provider), this.#names.reason.of(event.reason)).add()
   }
 
-  #watchCalls({ active, draining, queue, keys, lostLogLines, droppedTelemetry }: Sources): void {
+  #watchCalls({ active, draining, waiting, shedding, keys }: Sources): void {
     const { registry, calls } = this
     registry.watch(catalogue.active, () => [[[], active()]])
     registry.watch(catalogue.draining, () => [[[], draining() ? 1 : 0]])
-    registry.watch(catalogue.queued, () => {
-      const waiting = queue()?.waiting
-      return waiting === undefined ? [] : [[[], waiting]]
-    })
+    registry.watch(catalogue.queued, () => [[[], waiting()]])
+    registry.watch(catalogue.overloaded, () => [[[], shedding().overloaded ? 1 : 0]])
+    registry.watch(catalogue.shed, () =>
+      byName({ ...Object.fromEntries(calls.shed), overloaded: shedding().refused }),
+    )
     const refusals = (): Record<string, number> => ({ ...keys().refused, out_of_scope: calls.outOfScope })
     registry.watch(catalogue.authErrors, () => [[[], sum(Object.values(refusals()))]])
     registry.watch(catalogue.authRefusals, () => byName(refusals()))
+  }
+
+  #watchTelemetry({ lostLogLines, escapedErrors, droppedTelemetry }: Sources): void {
+    const { registry } = this
+    registry.watch(catalogue.escaped, () => [[[], escapedErrors()]])
     registry.watch(catalogue.logLinesLost, () => [[[], lostLogLines()]])
     registry.watch(catalogue.telemetryDropped, () => byName(droppedTelemetry()))
+    registry.watch(catalogue.readErrors, () => [[[], registry.readErrors]])
   }
 
   #watchRoutes({ circuits, cooldowns }: Sources): void {

@@ -30,9 +30,16 @@ describe('names of a label', () => {
 })
 
 describe('the model of a call', () => {
-  const names = new CallNames(asIs, { models: 10, tenants: 2, providers: 2, targets: 2, reasons: 2 })
+  const names = new CallNames(asIs, {
+    models: 10,
+    foundModels: 2,
+    tenants: 2,
+    providers: 2,
+    targets: 2,
+    reasons: 2,
+  })
   const callTo = (model: string, publicModel?: string): Call => {
-    const snapshot = { models: new Map([['configured', {}]]) }
+    const snapshot = { models: new Map([['configured', {}]]), aliases: new Map([['alias', 'configured']]) }
     const targets = publicModel === undefined ? [] : [{ publicModel }]
     return { record: { model }, snapshot, targets } as unknown as Call
   }
@@ -41,9 +48,14 @@ describe('the model of a call', () => {
     expect(names.modelOf(callTo('configured'), false)).toBe('configured')
   })
 
-  test('a name that matched a wildcard or an alias stands under what is configured', () => {
-    expect(names.modelOf(callTo('wild-1', 'wild-*'), true)).toBe('wild-*')
-    expect(names.model.has('wild-1')).toBe(false)
+  test('an alias is a name of the configuration', () => {
+    expect(names.modelOf(callTo('alias', 'configured'), false)).toBe('alias')
+  })
+
+  test('a name that fits a pattern stands under it until an upstream has answered', () => {
+    expect(names.modelOf(callTo('wild-1', 'wild-*'), false)).toBe('wild-*')
+    expect(names.modelOf(callTo('wild-1', 'wild-*'), true)).toBe('wild-1')
+    expect(names.modelOf(callTo('wild-1', 'wild-*'), false)).toBe('wild-1')
   })
 
   test('another name gets a place once an upstream has answered under it', () => {
@@ -51,6 +63,12 @@ describe('the model of a call', () => {
     expect(names.modelOf(call, false)).toBe('other')
     expect(names.modelOf(call, true)).toBe('provider/model')
     expect(names.modelOf(call, false)).toBe('provider/model')
+  })
+
+  test('names that clients chose take no place of configured ones', () => {
+    for (let index = 0; index < 50; index += 1) names.modelOf(callTo(`p/${index}`, 'p/*'), true)
+    expect(names.modelOf(callTo('p/late', 'p/*'), true)).toBe('other')
+    expect(names.modelOf(callTo('configured'), false)).toBe('configured')
   })
 
   test('an invented one has none', () => {

@@ -3,8 +3,9 @@ import { catalogue, labelMeanings } from './catalogue.ts'
 import type { Definition } from './family.ts'
 import { registryLimits } from './registry.ts'
 
-const [models, tenants, providers, targets, series, histograms] = [
+const [models, found, tenants, providers, targets, series, histograms] = [
   nameLimits.models,
+  nameLimits.foundModels,
   nameLimits.tenants,
   nameLimits.providers,
   nameLimits.targets,
@@ -23,8 +24,8 @@ counters and histograms are added, gauges as the last column says; \`worker\`: e
 Calls are counted when they are over, from the same record as the log line and the row of usage.
 
 **Labels are bounded.** A model has a place when the configuration knows it, or when an upstream has answered under it; names that
-clients invent are \`other\`. There is room for ${models} models, ${tenants} tenants, ${providers} providers, ${targets} targets, ${series}
-combinations a counter and ${histograms} a histogram; what comes later is counted under \`other\`, and \`xjp_metrics_folded_total\` says how often. Keys of
+clients invent are \`other\`. There is room for ${models} configured models and ${found}
+others, ${tenants} tenants, ${providers} providers, ${targets} targets, ${series} combinations a counter and ${histograms} a histogram; what comes later is counted under \`other\`, and \`xjp_metrics_folded_total\` says how often. Keys of
 callers are in no label, and secrets are taken out of names before they become one.
 `
 

@@ -6,8 +6,10 @@ export interface Sources {
   /** Calls that are open now. */
   active(): number
   draining(): boolean
-  /** Undefined where there is no queue. */
-  queue(): { waiting: number } | undefined
+  /** Calls that wait for a place. */
+  waiting(): number
+  /** Whether new calls are refused because the process is behind, and how many were since the start. */
+  shedding(): { overloaded: boolean; refused: number }
   circuits(): readonly CircuitSource[]
   cooldowns(): readonly { provider: string }[]
   stores(): readonly { store: string; up: boolean }[]
@@ -17,6 +19,8 @@ export interface Sources {
   /** `loadedAt` in milliseconds since 1970. */
   config(): { liveVersion: string; loadedAt: number }
   lostLogLines(): number
+  /** Errors that escaped every catch. */
+  escapedErrors(): number
   /** Spans and samples thrown away since the start, by signal. */
   droppedTelemetry(): Readonly<Record<string, number>>
 }

@@ -16,7 +16,8 @@ const FIXED32 = 5
  * that have an order are written in the reverse one.
  */
 export class ProtobufWriter {
-  #bytes = Buffer.allocUnsafe(INITIAL_BYTES)
+  #bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  #view = new DataView(this.#bytes.buffer)
   /** Where what is written begins. */
   #at = INITIAL_BYTES
 
@@ -33,7 +34,7 @@ export class ProtobufWriter {
   }
 
   clear(): void {
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(INITIAL_BYTES)
+    if (this.#bytes.length > KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(INITIAL_BYTES))
     this.#at = this.#bytes.length
   }
 
@@ -77,7 +78,7 @@ export class ProtobufWriter {
   fixed32(field: number, value: number): void {
     this.#room(4)
     this.#at -= 4
-    this.#bytes.writeUInt32LE(value, this.#at)
+    this.#view.setUint32(this.#at, value, true)
     this.#varint(field * 8 + FIXED32)
   }
 
@@ -133,15 +134,15 @@ export class ProtobufWriter {
   #double(value: number): void {
     this.#room(8)
     this.#at -= 8
-    this.#bytes.writeDoubleLE(value, this.#at)
+    this.#view.setFloat64(this.#at, value, true)
   }
 
   #fixed64(value: number): void {
     this.#room(8)
     this.#at -= 8
     const high = Math.floor(value / HIGH)
-    this.#bytes.writeUInt32LE(value - high * HIGH, this.#at)
-    this.#bytes.writeUInt32LE(high, this.#at + 4)
+    this.#view.setUint32(this.#at, value - high * HIGH, true)
+    this.#view.setUint32(this.#at + 4, high, true)
   }
 
   #varint(value: number): void {
@@ -162,11 +163,16 @@ export class ProtobufWriter {
   #room(bytes: number): void {
     if (this.#at >= bytes) return
     const { length } = this
-    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, length + bytes))
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, length + bytes))
     const at = larger.length - length
     larger.set(this.#bytes.subarray(this.#at), at)
-    this.#bytes = larger
+    this.#use(larger)
     this.#at = at
+  }
+
+  #use(bytes: Buffer<ArrayBuffer>): void {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer)
   }
 }
 

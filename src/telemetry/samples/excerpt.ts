@@ -2,7 +2,7 @@ import type { Block } from '../../protocol/model/block.ts'
 import type { AnswerEvent } from '../../protocol/model/event.ts'
 import type { ChatRequest } from '../../protocol/model/request.ts'
 
-/** What a block is in a sample; media are named, not kept. `left_out`: characters beyond what a sample may hold. */
+/** What a block is in a sample; media are named, not kept. `cut_from`: how long a text was that was cut. */
 export type Part = Readonly<Record<string, string | number | boolean | readonly Part[]>>
 
 export interface SampledMessage {
@@ -12,6 +12,10 @@ export interface SampledMessage {
 
 /** A secret that begins in what is kept ends in what is looked through for it. */
 const MARGIN = 4_096
+/** Where a text was cut, half a secret may stand at its end. */
+const TAIL = 1_024
+/** What a part or a message takes beside its text. */
+const OVERHEAD = 32
 
 /** So many characters may be kept; every text takes its own, without secrets. */
 export class Allowance {
@@ -23,18 +27,25 @@ export class Allowance {
     this.#clean = clean
   }
 
-  get spent(): boolean {
-    return this.#left <= 0
+  /** Room for one thing more; false when there is none. */
+  begin(): boolean {
+    this.#left -= OVERHEAD
+    return this.#left > 0
   }
 
-  /** The text, or the beginning of it that there is still room for, as members of a part. */
-  take(name: string, text: string, known = text.length): Part {
+  /**
+   * The text, or the beginning of it that there is still room for, as members of a part. `length`: of the whole text,
+   * when what is given is its beginning.
+   */
+  take(name: string, text: string, length = text.length): Part {
     const room = Math.max(0, this.#left)
-    const clean = this.#clean(text.length > room + MARGIN ? text.slice(0, room + MARGIN) : text)
-    const kept = clean.length > room ? clean.slice(0, room) : clean
+    const looked = text.slice(0, room + MARGIN)
+    const clean = this.#clean(looked)
+    const kept = clean.slice(0, Math.min(room, looked.length < length ? clean.length - TAIL : clean.length))
     this.#left -= kept.length
-    const leftOut = clean.length > room ? Math.max(1, known - room) : known - text.length
-    return leftOut > 0 ? { [name]: kept, left_out: leftOut } : { [name]: kept }
+    return kept.length < clean.length || looked.length < length
+      ? { [name]: kept, cut_from: length }
+      : { [name]: kept }
   }
 }
 
@@ -45,10 +56,19 @@ export function promptOf(
 ): { messages: SampledMessage[]; earlier: number } {
   const kept: SampledMessage[] = []
   for (const { role, content } of messages.toReversed()) {
-    if (allowance.spent) break
-    kept.unshift({ role, parts: content.map((block) => partOf(block, allowance)) })
+    if (!allowance.begin()) break
+    kept.unshift({ role, parts: partsOf(content, allowance) })
   }
   return { messages: kept, earlier: messages.length - kept.length }
+}
+
+function partsOf(blocks: readonly Block[], allowance: Allowance): Part[] {
+  const parts: Part[] = []
+  for (const block of blocks) {
+    if (!allowance.begin()) return [...parts, { more: blocks.length - parts.length }]
+    parts.push(partOf(block, allowance))
+  }
+  return parts
 }
 
 function partOf(block: Block, allowance: Allowance): Part {
@@ -64,7 +84,7 @@ function partOf(block: Block, allowance: Allowance): Part {
         ...allowance.take('arguments', block.arguments),
       }
     case 'tool-result':
-      return { type: 'tool-result', parts: block.content.map((inner) => partOf(inner, allowance)) }
+      return { type: 'tool-result', parts: partsOf(block.content, allowance) }
     case 'media':
       return { type: block.kind, source: block.source.type, ...sizeOf(block.source) }
     case 'unknown':
@@ -81,7 +101,7 @@ interface OpenPart {
   type: string
   name?: string
   text: string
-  /** Characters that came, kept or not. */
+  /** How many characters came, kept or not. */
   characters: number
 }
 
@@ -103,14 +123,21 @@ export class AnswerExcerpt {
   }
 
   parts(allowance: Allowance): Part[] {
-    return [...this.#parts.values()].map(({ type, name, text, characters }) => ({
-      type,
-      ...(name === undefined ? {} : allowance.take('name', name)),
-      ...allowance.take(type === 'tool-call' ? 'arguments' : 'text', text, characters),
-    }))
+    const parts: Part[] = []
+    for (const { type, name, text, characters } of this.#parts.values()) {
+      if (!allowance.begin()) break
+      parts.push({
+        type,
+        ...(name === undefined ? {} : allowance.take('name', name)),
+        ...allowance.take(type === 'tool-call' ? 'arguments' : 'text', text, characters),
+      })
+    }
+    return parts
   }
 
   #begin(index: number, block: Block): void {
+    this.#left -= OVERHEAD
+    if (this.#left <= 0) return
     const part: OpenPart = { type: block.type === 'media' ? block.kind : block.type, text: '', characters: 0 }
     if (block.type === 'tool-call') part.name = block.name
     this.#parts.set(index, part)

@@ -40,20 +40,20 @@ export class SampleFiles implements LogPlace {
     for (const name of await this.#names()) {
       const day = NAME.exec(name)?.[1]
       if (day === undefined || !(Date.parse(day) <= before)) continue
-      await unlink(join(this.#folder, name))
+      // Another process may have been faster.
+      await unlink(join(this.#folder, name)).catch(unlessMissing)
       removed += 1
     }
     return removed
   }
 
   async #names(): Promise<string[]> {
-    try {
-      return await readdir(this.#folder)
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return []
-      throw thrown
-    }
+    return (await readdir(this.#folder).catch(unlessMissing)) ?? []
   }
+}
+
+function unlessMissing(thrown: unknown): void {
+  if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
 }
 
 async function append(file: FileHandle, bytes: Uint8Array): Promise<void> {

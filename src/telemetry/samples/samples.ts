@@ -1,5 +1,4 @@
 import type { Call, CallObserver } from '../../pipeline/call.ts'
-import { contentFree } from '../../pipeline/content-free.ts'
 import type { Logger } from '../log.ts'
 import { LogSink } from '../log-sink.ts'
 import type { Redactor } from '../redact.ts'
@@ -126,7 +125,7 @@ export class Samples implements CallObserver {
       messages,
       answer: answer.parts(new Allowance(characters, clean)),
       error_type: error?.kind,
-      error: error && clean(contentFree(error, undefined).slice(0, 500)),
+      error: error && clean(error.message).slice(0, 500),
     }
   }
 }

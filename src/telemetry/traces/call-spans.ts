@@ -16,13 +16,16 @@ export interface AttemptSpan {
 
 /** What is known of a call's trace while it runs: little more than ids, the spans are made when it is over. */
 export class CallSpans implements CallTrace {
-  readonly traceId: string
+  /** Of the trace, and of the call's own span in it. */
+  readonly id: string
   readonly spanId: string
   /** As they were when the call began. */
   readonly settings: TraceSettings
   /** Who called is part of a trace already. */
   readonly parent: TraceContext | undefined
   readonly isSampled: boolean
+  /** Its spans are wanted: it is sampled, or it failed. */
+  isExported: boolean
   /** Present where traces show content, and where they show what goes up and comes down. */
   content?: Content
   seen?: SeenBytes
@@ -38,15 +41,21 @@ export class CallSpans implements CallTrace {
     this.settings = settings
     this.parent = parent
     this.isSampled = isSampled
-    this.traceId = parent?.traceId ?? ids.trace()
+    this.id = parent?.traceId ?? ids.trace()
+    this.isExported = isSampled
     this.spanId = ids.span()
+  }
+
+  /** For the log: a trace that somebody can look up. */
+  get traceId(): string | undefined {
+    return this.isExported ? this.id : undefined
   }
 
   sent(attempt: AttemptRecord | undefined, url: string): Record<string, string> {
     const span = attempt && this.spanOf(attempt)
     if (span) span.url = url
     return writeTraceContext({
-      traceId: this.traceId,
+      traceId: this.id,
       spanId: span?.spanId ?? this.spanId,
       isSampled: this.isSampled,
       state: this.parent?.state,

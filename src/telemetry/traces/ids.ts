@@ -2,13 +2,13 @@ const TRACE_BYTES = 16
 const SPAN_BYTES = 8
 /** Random bytes are drawn in bulk. */
 const POOL_BYTES = 4_096
-
-const digits: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** Nothing but zeros is no id. */
+const NONE = /^0+$/
 
 /** Ids of traces and spans, in hexadecimal digits. */
 export class TraceIds {
   readonly #fill: (bytes: Uint8Array) => void
-  readonly #pool = new Uint8Array(POOL_BYTES)
+  readonly #pool = Buffer.alloc(POOL_BYTES)
   #used = POOL_BYTES
 
   /** `fill` makes bytes random. */
@@ -24,20 +24,12 @@ export class TraceIds {
     return this.#id(SPAN_BYTES)
   }
 
-  /** Nothing but zeros means none. */
   #id(length: number): string {
-    let id = ''
-    let sum = 0
-    while (sum === 0) {
+    for (;;) {
       if (this.#used + length > POOL_BYTES) this.#refill()
-      id = ''
-      for (const end = this.#used + length; this.#used < end; this.#used += 1) {
-        const byte = this.#pool[this.#used] as number
-        id += digits[byte]
-        sum += byte
-      }
+      const id = this.#pool.toString('hex', this.#used, (this.#used += length))
+      if (!NONE.test(id)) return id
     }
-    return id
   }
 
   #refill(): void {

@@ -114,7 +114,11 @@ export class SpanEncoder {
       writeGeneration(to, call, content, first, clean)
     }
     this.#server(spans, {
-      name: nameOf(call, record.model, clean),
+      // Names that are served nowhere have no end.
+      name:
+        record.error?.kind === 'model_not_found'
+          ? operationOf(record.endpoint)
+          : nameOf(call, record.model, clean),
       startedAt: call.startedAt,
       endedAt,
       error: record.endedBy === 'client' ? undefined : record.error,
@@ -136,7 +140,7 @@ export class SpanEncoder {
     // What a caller did wrong is no failure of the one it called.
     const isTheirs = status >= 400 && status <= 499
     this.#writer.end({
-      traceId: spans.traceId,
+      traceId: spans.id,
       spanId: spans.spanId,
       parentId: spans.parent?.spanId,
       isParentRemote: spans.parent !== undefined,
@@ -163,7 +167,7 @@ export class SpanEncoder {
     if (spans.settings.isLangfuse) writeAttemptKind(to)
     const isWithdrawn = attempt.lost === true || view.error?.kind === 'client_closed'
     this.#writer.end({
-      traceId: spans.traceId,
+      traceId: spans.id,
       spanId: span.spanId,
       parentId: spans.spanId,
       isParentRemote: false,

@@ -76,7 +76,8 @@ export class Traces implements CallObserver {
   ended(call: Call, milliseconds: number): void {
     const { trace: spans } = call
     if (!(spans instanceof CallSpans)) return
-    if (!spans.isSampled && !hasFailed(call.record)) return
+    spans.isExported ||= hasFailed(call.record)
+    if (!spans.isExported) return
     const ended: Ended = { call, spans, endedAt: call.startedAt + milliseconds }
     this.#later({
       requestId: call.id,

@@ -60,6 +60,7 @@ const providers = [
 ] as const
 
 const toml = `[retry]
+budget = 10
 max_retries = 2
 backoff_ms = 1
 ${providers.map(({ dialect, provider, model }) => modelToml(dialect, { provider, model })).join('')}`

@@ -25,14 +25,15 @@ interface Row {
 /** docs/guide/operation.md, "Retries and fallback". */
 const published: readonly Row[] = [
   {
-    statuses: [408, 429, 500, 502, 503, 504, 505, 507, 520, 522, 524, 529, 599],
+    statuses: [429, 500, 502, 503, 504, 505, 507, 520, 522, 524, 529, 599],
     tries: 3,
     fallsBack: true,
   },
-  { statuses: [501], tries: 3, fallsBack: true, but: 'generate-content' },
+  { statuses: [408, 501], tries: 3, fallsBack: true, but: 'generate-content' },
   // Here it is the vendor's word for what a model cannot do.
   { statuses: [501], tries: 1, fallsBack: false, only: 'generate-content' },
-  { statuses: [401, 402, 405, 499], tries: 1, fallsBack: true },
+  { statuses: [401, 402, 499], tries: 1, fallsBack: true },
+  { statuses: [405], tries: 1, fallsBack: true, but: 'generate-content' },
   { statuses: [429], code: 'insufficient_quota', tries: 1, fallsBack: true, only: 'chat-completions' },
   { statuses: [400, 403, 404, 409, 410, 413, 414, 415, 417, 422, 425, 431, 451], tries: 1, fallsBack: false },
 ]

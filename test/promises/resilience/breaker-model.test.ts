@@ -129,9 +129,9 @@ function play(first: number, commands: readonly Command[]): BreakerOracle {
     look,
   }
   for (const each of commands) {
-    // Whatever is done, the clock is only read then: a jump there and back in between is not seen.
     run[each.do](each as never)
-    if (each.do === 'pass' || each.do === 'jump') {
+    // Clock and configuration are only looked at when something is asked: there and back in between is not seen.
+    if (each.do === 'pass' || each.do === 'jump' || each.do === 'reload') {
       resilience.standing(targetIn(snapshot, 'm'))
       oracle.clockShows(world.time.monotonic)
       void oracle.state

@@ -25,7 +25,8 @@ export async function sendBytes(url: string, bytes: string | Uint8Array): Promis
       const status = Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0)
       if (failure !== undefined && status === 0)
         reject(new Error(`${failure}: ${JSON.stringify(received.slice(0, 200))}`))
-      const body = rest.join('\r\n\r\n')
+      const raw = rest.join('\r\n\r\n')
+      const body = /\r\ntransfer-encoding: chunked/i.test(head) ? unchunked(raw) : raw
       resolve({ status, body, json: parseJson(body), milliseconds: (firstAt ?? 0) - sentAt })
     }
     const socket = connect(Number(port), hostname, () => {
@@ -44,4 +45,16 @@ export async function sendBytes(url: string, bytes: string | Uint8Array): Promis
     socket.on('close', () => finish('the connection was closed'))
     socket.on('error', () => finish('the connection was reset'))
   })
+}
+
+/** The content of a chunked body, as far as it came. */
+function unchunked(raw: string): string {
+  let body = ''
+  for (let at = 0; ; ) {
+    const lineEnd = raw.indexOf('\r\n', at)
+    const size = Number.parseInt(raw.slice(at, lineEnd), 16)
+    if (lineEnd === -1 || !(size > 0)) return body
+    body += raw.slice(lineEnd + 2, lineEnd + 2 + size)
+    at = lineEnd + 4 + size
+  }
 }

@@ -17,8 +17,11 @@ export function routesToml(name: string, routes: readonly RouteWish[], more = ''
   return `[models."${name}"]\n${more}\n${listed.join('')}`
 }
 
-/** No circuit and no budget stand in the way of what a test repeats. */
-export const UNBOUNDED = '[circuit]\nenabled = false\n'
+/** Where the machine is busy with other things too, a test is not about the gateway's own load. */
+export const UNSHED = '[limits]\nmax_delay_ms = 0\n'
+
+/** No circuit stands in the way of what a test repeats. */
+export const UNBOUNDED = `[circuit]\nenabled = false\n${UNSHED}`
 
 /** A mark for the user's text that makes one vendor fail like this before its answer. */
 export function failingMark(vendor: string, failure: Omit<Failure, 'message'>): string {
@@ -37,4 +40,9 @@ let serial = 0
 export function newWord(): string {
   serial += 1
   return `word-${String(serial).padStart(6, '0')}-end`
+}
+
+/** The word of `newWord` that is in a text. */
+export function wordIn(text: string): string {
+  return /word-\d{6}-end/.exec(text)?.[0] ?? ''
 }
