@@ -16,6 +16,7 @@ import { idempotency } from './policies/idempotency.ts'
 import { limit, limitRequests } from './policies/limit.ts'
 import { meter } from './policies/meter.ts'
 import { countingTarget, route } from './policies/route.ts'
+import { turns } from './policies/turns.ts'
 import { validate } from './policies/validate.ts'
 import { chatCompletions } from './protocol/dialects/chat-completions/dialect.ts'
 import type { Dialect } from './protocol/dialects/dialect.ts'
@@ -42,9 +43,10 @@ const dialects = {
  *  5. continuity   adds `call.restored`: reasoning state that the client dropped; request-body.ts reads it
  *  6. route        public name → `call.targets`
  *  7. limit        reserves requests, tokens, money and a slot; settles when the call is over
- *  8. attempt      retries and falls back over the targets; runs what follows many times, each with one target
- *  9. account      writes the attempt down before a byte leaves
- * 10. exchange     one request to one target; resolves at the first content (the commit point)
+ *  8. turns        lets others have their turn before a large body is encoded
+ *  9. attempt      retries and falls back over the targets; runs what follows many times, each with one target
+ * 10. account      writes the attempt down before a byte leaves
+ * 11. exchange     one request to one target; resolves at the first content (the commit point)
  */
 export function createGateway(parts: {
   snapshot(): Snapshot
@@ -65,6 +67,7 @@ export function createGateway(parts: {
     continuity(accounts.vault),
     route({ resilience: accounts.resilience, random: Math.random }),
     limit(accounts.limits),
+    turns,
     attempt({
       resilience: accounts.resilience,
       random: Math.random,

@@ -28,6 +28,7 @@ export function routeDefaults(config: Config): Pick<Route, 'timeouts' | 'retry' 
 
 /** A circuit nobody asked for opens only when failures last: a few quick ones say little about a route. */
 const UNASKED_SPAN_MILLISECONDS = 5_000
+const UNASKED_MINIMUM_ATTEMPTS = 100
 
 /** The circuit of a route: asked for by itself or by the file, else for routes that another can stand in for. */
 export function circuitOf(
@@ -41,7 +42,14 @@ export function circuitOf(
     ...config.circuit,
     ...section,
   }
-  return enabled ? { ...camel(numbers), failureSpanMs: isAsked ? 0 : UNASKED_SPAN_MILLISECONDS } : undefined
+  if (!enabled) return undefined
+  return isAsked
+    ? { ...camel(numbers), failureSpanMs: 0 }
+    : {
+        ...camel(numbers),
+        failureSpanMs: UNASKED_SPAN_MILLISECONDS,
+        minimumAttempts: UNASKED_MINIMUM_ATTEMPTS,
+      }
 }
 
 /** Every model of the configuration whose routes make sense; the others leave problems. */

@@ -26,9 +26,14 @@ export interface SchemaNode {
   'x-expected'?: string
 }
 
+/** Making one takes tens of milliseconds, in which a gateway that reloads answers nobody. */
+const nodes = new WeakMap<z.ZodType, SchemaNode>()
+
 /** The input side of a schema as JSON Schema: what may be written, defaults left out. */
 export function schemaNode(schema: z.ZodType): SchemaNode {
-  return z.toJSONSchema(schema, { io: 'input' }) as SchemaNode
+  let node = nodes.get(schema)
+  if (!node) nodes.set(schema, (node = z.toJSONSchema(schema, { io: 'input' }) as SchemaNode))
+  return node
 }
 
 function member(node: SchemaNode, segment: string | number): SchemaNode | undefined {

@@ -71,6 +71,9 @@ export const observabilityShape = {
     .describe('Which exporters run. One that fails never stops the gateway.'),
 }
 
+/** A collector takes messages of 4 MiB, and a span may hold four bodies. */
+export const MAXIMUM_TRACE_BODY = 1_048_576
+
 const arePairs = (value: string): boolean => pairsOf(value) !== undefined
 
 export const observabilitySchema = z.strictObject({
@@ -79,7 +82,7 @@ export const observabilitySchema = z.strictObject({
   trace_body_max_bytes: z
     .int()
     .min(0)
-    .max(16_777_216)
+    .max(MAXIMUM_TRACE_BODY)
     .default(32_768)
     .describe(
       'Longest body kept in a trace, in bytes; the rest is cut. Default: `TRACE_BODY_MAX_BYTES`, then 32768.',

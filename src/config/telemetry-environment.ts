@@ -4,6 +4,7 @@ import type { Problem } from './problem.ts'
 import type { Environment } from './references.ts'
 import type { Config } from './schema.ts'
 import { isHttpAddress } from './schema-fields.ts'
+import { MAXIMUM_TRACE_BODY } from './schema-observability.ts'
 import { type Tree, treeAt } from './tree.ts'
 
 type Observability = Config['observability']
@@ -144,7 +145,7 @@ function number({ environment, problems }: Filling, name: string): number | unde
 function fillCut({ settings, problems, environment, absent }: Filling): void {
   const cut = environment['TRACE_BODY_MAX_BYTES']
   if (!cut || !absent('trace_body_max_bytes')) return
-  if (/^\d{1,8}$/.test(cut)) settings.trace_body_max_bytes = Number(cut)
+  if (/^\d{1,8}$/.test(cut)) settings.trace_body_max_bytes = Math.min(Number(cut), MAXIMUM_TRACE_BODY)
   else
     problems.push({ file: 'environment', path: 'TRACE_BODY_MAX_BYTES', expected: 'a whole number of bytes' })
 }

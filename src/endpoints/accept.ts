@@ -1,9 +1,10 @@
 import { toGatewayError } from '../pipeline/answer-reader.ts'
 import type { Call, ClientDialect, Refusal } from '../pipeline/call.ts'
+import { LARGE_BYTES, nextTurn } from '../pipeline/turns.ts'
 import { errorKinds, GatewayError } from '../protocol/model/error.ts'
 import type { DialectName } from '../protocol/model/origin.ts'
 import type { ChatRequest } from '../protocol/model/request.ts'
-import { checkHead, parseBody, type ReadBody, readBytes } from './body.ts'
+import { checkHead, parseBody, parseLargeBody, type ReadBody, readBytes } from './body.ts'
 import type { Gateway } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import { leaving } from './leaving.ts'
@@ -76,8 +77,10 @@ async function decodedCall(
   // Only now: a client that sends slowly holds no place meanwhile.
   const waits = gateway.admission.take(inbound)
   const queuedMs = waits && (await waits)
-  const body = parseBody(bytes)
+  const isLarge = bytes.length > LARGE_BYTES
+  const body = isLarge ? await parseLargeBody(bytes) : parseBody(bytes)
   const decoded = decode(client, body)
+  if (isLarge) await nextTurn()
   return {
     id: requestId,
     client,

@@ -1,7 +1,9 @@
 import { asBuffer, scanJson } from '../pipeline/json-scan.ts'
 import type { Members } from '../pipeline/member-index.ts'
+import { nextTurn } from '../pipeline/turns.ts'
 import { GatewayError } from '../protocol/model/error.ts'
-import { isObject, type JsonObject, parseJson } from '../protocol/model/json.ts'
+import { isObject, type Json, type JsonObject, parseJson } from '../protocol/model/json.ts'
+import { NotJson, parseInTurns } from './parse-in-turns.ts'
 
 export interface ReadBody {
   bytes: Uint8Array
@@ -93,28 +95,57 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Bytes to a JSON object, with the places of its members. Shape limits are checked before parsing. */
 export function parseBody(given: Uint8Array): ReadBody {
-  const bytes = asBuffer(given)
-  if (bytes.length === 0)
-    throw new GatewayError('invalid_request', 'The request body is empty: expected a JSON object')
-  const members = scanJson(bytes)
+  const { bytes, members } = scanned(given)
   let text: string
   try {
     text = strictUtf8.decode(bytes)
   } catch {
-    throw new GatewayError('invalid_request', 'The request body is not valid UTF-8')
+    throw notUtf8()
   }
   const json = parseJson(text)
   if (json === undefined)
     throw new GatewayError('invalid_request', syntaxMessage(text), { code: 'invalid_json' })
-  if (!isObject(json)) throw new GatewayError('invalid_request', 'The request body is not a JSON object')
-  return { bytes, members, json }
+  return { bytes, members, json: objectOf(json) }
 }
+
+/** The same for large bodies: others get their turn meanwhile, and before what is done with it. */
+export async function parseLargeBody(given: Uint8Array): Promise<ReadBody> {
+  const { bytes, members } = scanned(given)
+  await nextTurn()
+  try {
+    return { bytes, members, json: objectOf(await parseInTurns(bytes)) }
+  } catch (thrown) {
+    if (!(thrown instanceof NotJson)) throw thrown
+    if (thrown.isText) throw new GatewayError('invalid_request', NOT_JSON, { code: 'invalid_json' })
+    throw notUtf8()
+  } finally {
+    await nextTurn()
+  }
+}
+
+function scanned(given: Uint8Array): { bytes: Buffer; members: Members } {
+  const bytes = asBuffer(given)
+  if (bytes.length === 0)
+    throw new GatewayError('invalid_request', 'The request body is empty: expected a JSON object')
+  return { bytes, members: scanJson(bytes) }
+}
+
+function objectOf(json: Json): JsonObject {
+  if (!isObject(json)) throw new GatewayError('invalid_request', 'The request body is not a JSON object')
+  return json
+}
+
+function notUtf8(): GatewayError {
+  return new GatewayError('invalid_request', 'The request body is not valid UTF-8')
+}
+
+const NOT_JSON = 'The request body is not valid JSON'
 
 /** What the parser says, without the body's content. */
 function syntaxMessage(text: string): string {
   try {
     JSON.parse(text)
-    return 'The request body is not valid JSON'
+    return NOT_JSON
   } catch (thrown) {
     const said = thrown instanceof Error ? thrown.message.replace(/^JSON Parse error: /, '') : ''
     const reason = said.replace(/ "[\s\S]*/, '')

@@ -24,7 +24,7 @@ const callPaths = new Set(
  */
 export function refuseEarly(gateway: Gateway, request: Request): Response | undefined {
   const { url } = request
-  if (url.length > MAXIMUM_URL_CHARACTERS) return refusal(gateway, request, '/', uriTooLong())
+  if (url.length > MAXIMUM_URL_CHARACTERS) return refusal(gateway, request, pathOf(url), uriTooLong())
   if (request.method !== 'POST') return undefined
   const path = pathOf(url)
   if (!callPaths.has(path)) return undefined

@@ -44,18 +44,32 @@ function withoutPrompt(said: string, request: Pick<ChatRequest, 'messages'>): st
 /** From here to there, the end exclusive. */
 type Range = [number, number]
 /** Where each block of characters stands in a text, its first few places. */
-type Places = ReadonlyMap<string, readonly number[]>
+interface Places {
+  places: ReadonlyMap<string, readonly number[]>
+  /** Most blocks of a prompt stand nowhere in the text: this rough look says so without making a string of them. */
+  slots: Uint8Array
+}
 const MAXIMUM_PLACES = 8
+/** A power of two, well above the longest message. */
+const SLOTS = 1 << 15
 
 function placesIn(text: string): Places {
   const places = new Map<string, number[]>()
+  const slots = new Uint8Array(SLOTS)
   for (let at = 0; at + BLOCK <= text.length; at += 1) {
     const block = text.slice(at, at + BLOCK)
     const known = places.get(block)
     if (!known) places.set(block, [at])
     else if (known.length < MAXIMUM_PLACES) known.push(at)
+    slots[slotAt(text, at)] = 1
   }
-  return places
+  return { places, slots }
+}
+
+function slotAt(text: string, from: number): number {
+  let hash = 0
+  for (let at = from; at < from + BLOCK; at += 1) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0
+  return (hash ^ (hash >>> 15)) & (SLOTS - 1)
 }
 
 function* wholeIn(text: string, prompt: string): Generator<Range> {
@@ -66,9 +80,13 @@ function* wholeIn(text: string, prompt: string): Generator<Range> {
 }
 
 /** Where the message repeats the prompt. Each character of the prompt is looked at a bounded number of times. */
-function* runsIn(text: string, places: Places, prompt: string): Generator<Range> {
+function* runsIn(text: string, { places, slots }: Places, prompt: string): Generator<Range> {
   for (let block = 0; block + BLOCK <= prompt.length; ) {
     let next = block + BLOCK
+    if (slots[slotAt(prompt, block)] === 0) {
+      block = next
+      continue
+    }
     for (const at of places.get(prompt.slice(block, block + BLOCK)) ?? []) {
       const before = sharedBefore(text, at, prompt, block)
       const behind = sharedFrom(text, at, prompt, block)

@@ -37,7 +37,7 @@ function checkCount(commas: number, inObject: boolean, limits: JsonLimits): void
 const SHORT_STRING_BYTES = 32
 
 /** The index of the quote that closes the string opened at `open`, or -1. */
-function closingQuote(bytes: Buffer, open: number): number {
+export function closingQuote(bytes: Buffer, open: number): number {
   let at = open + 1
   for (;;) {
     const near = Math.min(at + SHORT_STRING_BYTES, bytes.length)

@@ -95,7 +95,7 @@ export function listen(options: ListenOptions): Listener {
 export function isPortTaken(hostname: string, port: number): string | undefined {
   if (port === 0) return undefined
   try {
-    Bun.listen({ hostname, port, exclusive: true, socket: { data: () => {} } }).stop(true)
+    Bun.serve({ hostname, port, reusePort: false, fetch: () => new Response() }).stop(true)
     return undefined
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown)

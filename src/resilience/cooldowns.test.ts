@@ -188,8 +188,8 @@ describe('replicas', () => {
       one.advance(1)
       other.advance(1)
       pass.end({ kind: 'neutral', error: limited(2) })
+      await Promise.resolve()
     }
-    await Promise.resolve()
     expect(said.length).toBe(1)
     const early = (): boolean =>
       other.resilience.standing(target).open && !one.resilience.standing(target).open

@@ -44,6 +44,8 @@ describe('circuits of a configuration', () => {
     advance(59_999)
     // A call that began under the old configuration too.
     expect(resilience.standing(targetIn(before, 'm'))).toMatchObject({ open: false, retryMs: 1 })
+    reload(snapshotOf({ other: [{ circuit }] }))
+    expect(resilience.circuits().map(({ model }) => model)).toEqual(['other'])
     reload(snapshotOf({ m: [{}] }))
     expect(resilience.circuits()).toEqual([])
     expect(resilience.standing(targetIn(before, 'm'))).toEqual({ open: true })

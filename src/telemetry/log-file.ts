@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { rotate } from './log-rotation.ts'
-import { type LogPlace, PartlyWritten } from './log-sink.ts'
+import { type LogPlace, linesIn, PartlyWritten } from './log-sink.ts'
 
 export interface LogFileOptions {
   path: string
@@ -152,12 +152,6 @@ async function openIn(path: string): Promise<FileHandle> {
     await mkdir(dirname(path), { recursive: true })
     return open(path, FLAGS, MODE)
   }
-}
-
-function linesIn(bytes: Uint8Array): number {
-  let lines = 0
-  for (const byte of bytes) if (byte === NEWLINE) lines += 1
-  return lines
 }
 
 function codeOf(thrown: unknown): string | undefined {

@@ -85,16 +85,50 @@ export class LogSink {
 /** Streams that have been given a listener: without one, a reader that left would end the process. */
 const guarded = new WeakSet<Writable>()
 
-/** Writes to a stream of the process. */
+/** What a pipe takes in one piece, however many processes write to it (PIPE_BUF). */
+const ATOMIC_BYTES = 4_096
+const NEWLINE = 0x0a
+
+/**
+ * Writes to a stream of the process. Workers have it in common, so lines go in pieces that no other's lines can come
+ * between.
+ */
 export function streamPlace(stream: Writable): LogPlace {
   if (!guarded.has(stream)) stream.on('error', () => {})
   guarded.add(stream)
+  const write = (bytes: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      // After a failure the runtime's stdout takes everything without a word.
+      if (!stream.writable) reject(new Error('the stream is closed'))
+      else stream.write(bytes, (error) => (error ? reject(error) : resolve()))
+    })
   return {
-    write: (text) =>
-      new Promise((resolve, reject) => {
-        // After a failure the runtime's stdout takes everything without a word.
-        if (!stream.writable) reject(new Error('the stream is closed'))
-        else stream.write(text, (error) => (error ? reject(error) : resolve()))
-      }),
+    async write(text) {
+      const bytes = Buffer.from(text)
+      for (let at = 0; at < bytes.length; ) {
+        const end = endOfPiece(bytes, at)
+        try {
+          await write(bytes.subarray(at, end))
+        } catch (thrown) {
+          throw new PartlyWritten(linesIn(bytes.subarray(0, at)), thrown)
+        }
+        at = end
+      }
+    },
   }
+}
+
+/** As many whole lines as a pipe takes in one piece; a longer line stands alone. */
+function endOfPiece(bytes: Buffer, from: number): number {
+  if (bytes.length - from <= ATOMIC_BYTES) return bytes.length
+  const last = bytes.lastIndexOf(NEWLINE, from + ATOMIC_BYTES - 1)
+  if (last >= from) return last + 1
+  const next = bytes.indexOf(NEWLINE, from)
+  return next === -1 ? bytes.length : next + 1
+}
+
+export function linesIn(bytes: Uint8Array): number {
+  let lines = 0
+  for (const byte of bytes) if (byte === NEWLINE) lines += 1
+  return lines
 }

@@ -312,6 +312,35 @@ describe('writing', () => {
     expect(JSON.parse(stderr)).toMatchObject({ lost: 0 })
   })
 
+  test('several processes write to one pipe: no line comes into another', async () => {
+    const program = join(folder, 'writer.ts')
+    await Bun.write(
+      program,
+      `import { Logger } from '${import.meta.dir}/log.ts'
+      import { Redactor } from '${import.meta.dir}/redact.ts'
+      const log = new Logger({ level: 'info', format: 'json', stdout: true }, new Redactor())
+      for (let round = 0; round < 20; round += 1) {
+        for (let number = 0; number < 100; number += 1) log.info('x'.repeat(300 + (number * 37) % 1_500))
+        await log.flush()
+      }`,
+    )
+    const writers = `for n in 1 2 3 4; do ${process.execPath} ${program} & done; wait`
+    // The reader comes late: the pipe is full.
+    const reader = 'sleep 1; cat'
+    const child = Bun.spawn(['bash', '-c', `(${writers}) | (${reader})`], { stdout: 'pipe', stderr: 'pipe' })
+    const text = await new Response(child.stdout).text()
+    const torn = text.split('\n').filter((line) => {
+      try {
+        return line !== '' && JSON.parse(line).level !== 'info'
+      } catch {
+        return true
+      }
+    })
+    console.info(`one pipe: n=${text.split('"info"').length - 1} lines of 4 processes, torn ${torn.length}`)
+    expect(text.split('"info"').length - 1).toBe(8_000)
+    expect(torn.slice(0, 2)).toEqual([])
+  }, 60_000)
+
   test('a reader that left does not end the process, and the loss is counted', async () => {
     const { stderr } = await withReader('head -c 10 >/dev/null')
     expect(JSON.parse(stderr).lost).toBeGreaterThan(3_000)

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { Journal } from './journal.ts'
 import { type Intent, intentLine, type JournalRecord, readLine, settleLine } from './journal-record.ts'
@@ -112,9 +113,11 @@ describe('C5: the shape a power cut leaves', () => {
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
       const { records } = read(write(flipped))
       most = Math.max(most, ids.length - records.length)
-      const known = original.filter((record) => records.some((found) => idOf(found) === idOf(record)))
-      // A flip inside a character of a name cannot pass the checksum.
-      expect(records).toEqual(known)
+      const found = new Set(records.map(idOf))
+      const known = original.filter((record) => found.has(idOf(record)))
+      // A flip inside a character of a name cannot pass the checksum. Asked of the runner only when it is so: it takes
+      // a millisecond.
+      if (!isDeepStrictEqual(records, known)) expect(records).toEqual(known)
     }
     expect(most).toBeLessThanOrEqual(2)
     console.info(`C5: flips=${bytes.length * 8}, crashes=0, altered=0, most_lost=${most}`)

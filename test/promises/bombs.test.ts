@@ -13,7 +13,7 @@ import { ask, modelToml, openStage, type Seen, type Stage, upstreams } from './s
 
 const LIMIT_MB = 32
 const LIMIT_MS = 15_000
-const BOMB_MB = isLong ? 1_024 : 256
+const BOMB_MB = isLong ? 1_024 : 128
 const ROUNDS = isLong ? 5 : 1
 const WARM_ROUNDS = 40
 

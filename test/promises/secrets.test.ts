@@ -191,6 +191,7 @@ test('M1: no sink holds a trace of a secret', async () => {
   const headers = { authorization: `Bearer ${ADMINISTRATOR_TOKEN}` }
   for (const path of ['/readyz', '/health', '/v1/models', '/metrics', '/status'])
     pour(path, await (await fetch(stage.gateway.url + path, { headers })).text())
+  pourFiles()
   // At its end the gateway writes and sends everything that still waits.
   expect(await stage.gateway.stop()).toBe(0)
   const { stdout, stderr } = stage.gateway.output()
@@ -198,7 +199,7 @@ test('M1: no sink holds a trace of a secret', async () => {
   pour('stderr', stderr)
   pour('traces', shown(collector.spans))
   pour('exported metrics', shown(collector.metrics))
-  for (const [file, text] of Object.entries(filesUnder(dataDirectory))) pour(file.replace(/\/.*/, ''), text)
+  pourFiles()
   const hits: string[] = []
   const others = [ADMINISTRATOR_TOKEN, STORE_PASSWORD, COLLECTOR_KEY]
   const secrets = [CLIENT_KEY.slice(4), ...others, ...upstreams.map(({ provider }) => keyOf(provider))]
@@ -221,6 +222,11 @@ test('M1: no sink holds a trace of a secret', async () => {
   expect(sinks['answers to chat error']).toContain('x-xjp-explain')
   expect(sinks['answers to chat error']).toContain('Incorrect API key provided')
 })
+
+/** What the gateway wrote, by its first name in the data directory. */
+function pourFiles(): void {
+  for (const [file, text] of Object.entries(filesUnder(dataDirectory))) pour(file.replace(/\/.*/, ''), text)
+}
 
 /** As text, with bytes that may hold text as such. */
 function shown(value: unknown): string {

@@ -55,7 +55,8 @@ export interface OtlpCollector {
 const PREFIX_BYTES = 5
 const PATIENCE_MILLISECONDS = 10_000
 
-export async function startOtlpCollector(): Promise<OtlpCollector> {
+/** `httpPort`: where OTLP over HTTP listens; by default on any free port. */
+export async function startOtlpCollector({ httpPort: wanted = 0 } = {}): Promise<OtlpCollector> {
   const rig = new Collector()
   const http = createServer((request, response) => void rig.overHttp(request, response))
   const grpc = createServer2()
@@ -65,7 +66,10 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
     session.on('error', () => {})
   })
   grpc.on('stream', (stream, headers) => void rig.overGrpc(stream as ServerHttp2Stream, headers))
-  const [httpPort, grpcPort] = await Promise.all([listening(http), listening(grpc as unknown as Server)])
+  const [httpPort, grpcPort] = await Promise.all([
+    listening(http, wanted),
+    listening(grpc as unknown as Server),
+  ])
   const dropConnections = (): void => {
     for (const session of sessions) session.destroy()
     sessions.clear()
@@ -83,8 +87,8 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
   })
 }
 
-async function listening(server: Pick<Server, 'listen' | 'address'>): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+async function listening(server: Pick<Server, 'listen' | 'address'>, port = 0): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port
 }
 

@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newKey } from '../../src/keys/key-format.ts'
 import { issueKey } from '../../src/keys/manage.ts'
@@ -8,7 +6,9 @@ import { type Database, openDatabase } from '../../src/store/open.ts'
 import { type GatewayProcess, startGateway } from '../rig/gateway.ts'
 import { startUpstream, type Upstream } from '../rig/upstream.ts'
 import { type OwnPostgres, ownPostgres } from '../support/services/postgres.ts'
+import { removeFolder, temporaryFolder } from '../support/services/processes.ts'
 import { type OwnRedis, ownRedis } from '../support/services/redis.ts'
+import { sweepProcess } from '../support/services/sweeper.ts'
 import { type Collector, startCollector } from './faults/collector.ts'
 import { addScenes } from './load/scenes.ts'
 import { gatewayToml, limitsOf } from './settings.ts'
@@ -35,7 +35,7 @@ export interface House {
 
 export async function openHouse(tenants: number): Promise<House> {
   addScenes()
-  const folder = mkdtempSync(join(tmpdir(), 'xjp-soak-'))
+  const folder = temporaryFolder('soak')
   const [upstream, postgres, redis, collector] = await Promise.all([
     startUpstream(),
     ownPostgres(),
@@ -56,6 +56,7 @@ export async function openHouse(tenants: number): Promise<House> {
     config: { name: 'xjp.toml', text: gatewayToml(tenants, collector.url, join(folder, 'gateway.log')) },
     onOutput: (text) => log.add(text),
   })
+  sweepProcess(gateway.pid)
   return {
     upstream,
     postgres,
@@ -72,7 +73,7 @@ export async function openHouse(tenants: number): Promise<House> {
       await gateway.exited
       await database.close()
       await Promise.all([upstream.close(), postgres.close(), redis.close(), collector.close()])
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder(folder)
     },
   }
 }

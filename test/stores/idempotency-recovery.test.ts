@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { createIdempotency } from '../../src/store/create-idempotency.ts'
-import type { IdempotencyState } from '../../src/store/ports/shared-state.ts'
+import type { IdempotencyClaim, IdempotencyState } from '../../src/store/ports/shared-state.ts'
 import { RedisConnection } from '../../src/store/redis/connection.ts'
 import { type OwnRedis, ownRedis } from '../support/services/redis.ts'
 import { until } from './support/recorded-redis.ts'
@@ -33,24 +33,29 @@ afterAll(async () => {
   await server.close()
 })
 
+/** Claims a key as soon as the replica can be asked: one that has just come up is told first what it has lost. */
+async function claimed(state: IdempotencyState, scope: string): Promise<IdempotencyClaim> {
+  let claim: IdempotencyClaim | undefined
+  await until(async () => {
+    try {
+      claim = await state.claim(scope, 'body', 30_000)
+      return true
+    } catch {
+      return false
+    }
+  })
+  return claim as IdempotencyClaim
+}
+
 async function executing(state: IdempotencyState, scope: string): Promise<string> {
-  const claim = await state.claim(scope, 'body', 30_000)
+  const claim = await claimed(state, scope)
   if (claim.state !== 'execute') throw new Error(claim.state)
   return claim.token
 }
 
 /** What a replica says of a key when it can be asked again. */
 async function stateOf(state: IdempotencyState, scope: string): Promise<string> {
-  let said = ''
-  await until(async () => {
-    try {
-      said = (await state.claim(scope, 'body', 30_000)).state
-      return true
-    } catch {
-      return false
-    }
-  })
-  return said
+  return (await claimed(state, scope)).state
 }
 
 test('calls that run and answers that were given stay known everywhere', async () => {

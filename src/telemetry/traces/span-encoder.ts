@@ -1,4 +1,5 @@
 import type { AttemptRecord, Call, Refusal } from '../../pipeline/call.ts'
+import { contentFree } from '../../pipeline/content-free.ts'
 import type { GatewayError } from '../../protocol/model/error.ts'
 import type { Redactor } from '../redact.ts'
 import { shown } from './body-text.ts'
@@ -89,7 +90,7 @@ export class SpanEncoder {
       name: operationOf(refusal.endpoint),
       startedAt: refusal.startedAt,
       endedAt,
-      error: refusal.endedBy === 'client' ? undefined : refusal.error,
+      failure: refusal.endedBy === 'client' ? undefined : this.#said(refusal.error, spans, undefined),
       status: refusal.status,
     })
     return { bytes: this.#writer.take(), count: 1 }
@@ -121,7 +122,7 @@ export class SpanEncoder {
           : nameOf(call, record.model, clean),
       startedAt: call.startedAt,
       endedAt,
-      error: record.endedBy === 'client' ? undefined : record.error,
+      failure: record.endedBy === 'client' ? undefined : this.#said(record.error, spans, call),
       status: record.status,
     })
   }
@@ -132,11 +133,11 @@ export class SpanEncoder {
       name: string
       startedAt: number
       endedAt: number
-      error: GatewayError | undefined
+      failure: string | undefined
       status: number | undefined
     },
   ): void {
-    const { status = 0, error } = span
+    const { status = 0, failure } = span
     // What a caller did wrong is no failure of the one it called.
     const isTheirs = status >= 400 && status <= 499
     this.#writer.end({
@@ -150,7 +151,7 @@ export class SpanEncoder {
       kind: 'server',
       start: this.#clock.nanoseconds(span.startedAt),
       end: this.#clock.nanoseconds(span.endedAt),
-      failure: error && !isTheirs ? this.#clean.of(error.message) : undefined,
+      failure: isTheirs ? undefined : failure,
     })
   }
 
@@ -177,8 +178,14 @@ export class SpanEncoder {
       kind: 'client',
       start: this.#clock.nanoseconds(attempt.startedAt),
       end: this.#clock.nanoseconds(endOf(ended, attempt)),
-      failure: view.error && !isWithdrawn ? clean(view.error.message) : undefined,
+      failure: isWithdrawn ? undefined : this.#said(view.error, spans, call),
     })
+  }
+
+  /** What an error says; upstreams repeat prompts in it, which only belong where content does. */
+  #said(error: GatewayError | undefined, { content }: CallSpans, call: Call | undefined): string | undefined {
+    if (!error) return undefined
+    return this.#clean.of(content ? error.message : contentFree(error, call?.request))
   }
 
   /** The last comes first: they are written from the end. */
@@ -216,7 +223,9 @@ function writeBodies(to: SpanWriter['attributes'], bodies: Bodies | undefined): 
 }
 
 function nameOf({ record }: Call, model: string, clean: CleanText['of']): string {
-  return `${operationOf(record.endpoint)} ${clean(model).slice(0, MAXIMUM_NAME)}`
+  const shown = clean(model)
+  const short = shown.length > MAXIMUM_NAME ? shown.slice(0, MAXIMUM_NAME) : shown
+  return `${operationOf(record.endpoint)} ${short}`
 }
 
 /** Why an attempt failed: before its first content, or in the middle of its answer. */

@@ -50,12 +50,12 @@ describe('where spans go', () => {
   test('nowhere', () => {
     const { outlet, log } = bench({ exporters: { tracing: null, metrics: null } })
     outlet.push(new Uint8Array(1), 1)
-    expect([outlet.settingsFor(undefined), outlet.counts.waiting, log.lines]).toEqual([undefined, 0, []])
+    expect([outlet.settings(), outlet.counts.waiting, log.lines]).toEqual([undefined, 0, []])
   })
 
   test('without what it needs, nowhere, and the log says why', () => {
     const { outlet, log } = bench({ exporters: { tracing: 'langfuse_http', metrics: null } })
-    expect(outlet.settingsFor(undefined)).toBeUndefined()
+    expect(outlet.settings()).toBeUndefined()
     expect(log.lines).toEqual([
       {
         level: 'warn',
@@ -78,7 +78,7 @@ describe('where spans go', () => {
         timeoutMs: 5_000,
       },
     })
-    expect(outlet.settingsFor(undefined)).toMatchObject({
+    expect(outlet.settings()).toMatchObject({
       showsContent: true,
       isLangfuse: true,
       bodyBytes: 10,
@@ -98,7 +98,7 @@ describe('where spans go', () => {
 
   test('with headers and a name of one’s own', async () => {
     const { outlet, sent, clock } = bench({ otlpHeaders: 'X-Api-Key=abc%20d,other=1', traceContent: true })
-    expect(outlet.settingsFor(undefined)).toMatchObject({ showsContent: true, isLangfuse: false })
+    expect(outlet.settings()).toMatchObject({ showsContent: true, isLangfuse: false })
     outlet.push(new Uint8Array(1), 1)
     await clock.pass(1_000)
     expect(sent[0]?.headers).toMatchObject({ 'X-Api-Key': 'abc d', other: '1' })
@@ -110,7 +110,7 @@ describe('a reload', () => {
     const { outlet, sent, clock, live } = bench({})
     outlet.push(new Uint8Array(1), 1)
     live.snapshot = snapshotWith({ traceSampleRate: 0.5 })
-    expect(outlet.settingsFor(live)?.rate).toBe(0.5)
+    expect(outlet.settings()?.rate).toBe(0.5)
     outlet.push(new Uint8Array(1), 1)
     await clock.pass(1_000)
     expect(sent).toHaveLength(1)
@@ -121,7 +121,7 @@ describe('a reload', () => {
     const { outlet, sent, clock, live } = bench({})
     outlet.push(new Uint8Array(1), 1)
     live.snapshot = snapshotWith({ otlpHttp: { baseUrl: 'http://two.example', timeoutMs: 100 } })
-    outlet.settingsFor(undefined)
+    outlet.settings()
     outlet.push(new Uint8Array(1), 1)
     await clock.pass(1_000)
     expect(sent.map(({ url }) => url)).toEqual([
@@ -134,10 +134,10 @@ describe('a reload', () => {
   test('that switches it off, and on again', async () => {
     const { outlet, sent, clock, live } = bench({})
     live.snapshot = snapshotWith({ exporters: { tracing: null, metrics: null } })
-    expect(outlet.settingsFor(live)).toBeUndefined()
+    expect(outlet.settings()).toBeUndefined()
     outlet.push(new Uint8Array(1), 1)
     live.snapshot = snapshotWith({})
-    expect(outlet.settingsFor(live)).toBeDefined()
+    expect(outlet.settings()).toBeDefined()
     outlet.push(new Uint8Array(1), 1)
     await clock.pass(1_000)
     expect(sent).toHaveLength(1)

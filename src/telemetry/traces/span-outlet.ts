@@ -1,5 +1,4 @@
 import type { Snapshot } from '../../config/snapshot.ts'
-import type { Call } from '../../pipeline/call.ts'
 import { BatchExporter, type ExportClock, type ExportCounts } from '../otlp/exporter.ts'
 import { type ExportParts, wayOutOf } from '../otlp/way-out.ts'
 import { type TraceSettings, traceSettingsOf } from './trace-settings.ts'
@@ -29,11 +28,11 @@ export class ConfiguredOutlet implements SpanOutlet {
 
   constructor(parts: OutletParts) {
     this.#parts = parts
-    this.settingsFor(undefined)
+    this.settings()
   }
 
-  settingsFor(call: Pick<Call, 'snapshot'> | undefined): TraceSettings | undefined {
-    const { observability } = call?.snapshot ?? this.#parts.snapshot()
+  settings(): TraceSettings | undefined {
+    const { observability } = this.#parts.snapshot()
     if (observability !== this.#observability) this.#configure(observability)
     return this.#settings
   }

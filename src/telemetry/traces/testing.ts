@@ -28,15 +28,15 @@ const settings: TraceSettings = {
 class KeepingOutlet implements SpanOutlet {
   readonly chunks: Uint8Array[] = []
   spans = 0
-  settings: TraceSettings | undefined
+  shape: TraceSettings | undefined
   readonly counts: ExportCounts = { exported: 0, dropped: 0, lost: 0, rejected: 0, waiting: 0 }
 
   constructor(more: Partial<TraceSettings> | undefined) {
-    this.settings = more && { ...settings, ...more }
+    this.shape = more && { ...settings, ...more }
   }
 
-  settingsFor(): TraceSettings | undefined {
-    return this.settings
+  settings(): TraceSettings | undefined {
+    return this.shape
   }
 
   push(bytes: Uint8Array, spans: number): void {

@@ -358,7 +358,7 @@ describe('which calls are traced', () => {
 
   test('nothing is traced: nothing is done', () => {
     const { traces, outlet, deferred } = tracesBench(undefined)
-    outlet.settings = undefined
+    outlet.shape = undefined
     const call = callWith({ headers: parent })
     traces.begun(call)
     traces.ended(call, 1)

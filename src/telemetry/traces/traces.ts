@@ -11,8 +11,8 @@ import type { TraceSettings } from './trace-settings.ts'
 
 /** Where encoded spans go; it follows the configuration. */
 export interface SpanOutlet {
-  /** How calls are traced under this configuration; undefined when they are not. */
-  settingsFor(call: Pick<Call, 'snapshot'> | undefined): TraceSettings | undefined
+  /** How calls that begin now are traced; undefined when they are not. */
+  settings(): TraceSettings | undefined
   push(bytes: Uint8Array, spans: number): void
   readonly counts: ExportCounts
   stop(milliseconds: number): Promise<void>
@@ -60,7 +60,7 @@ export class Traces implements CallObserver {
   }
 
   begun(call: Call): void {
-    const settings = this.#parts.outlet.settingsFor(call)
+    const settings = this.#parts.outlet.settings()
     if (!settings) return
     const spans = this.#spansOf(call.headers, settings)
     call.trace = spans
@@ -87,7 +87,7 @@ export class Traces implements CallObserver {
   }
 
   refused(refusal: Refusal): void {
-    const settings = this.#parts.outlet.settingsFor(undefined)
+    const settings = this.#parts.outlet.settings()
     if (!settings) return
     const endedAt = this.#parts.monotonic()
     const spans = this.#spansOf(refusal.headers, settings)

@@ -11,7 +11,8 @@ import { type House, loadFor, openHouse, p99, startLoad } from './support/house.
 
 /** C6 the database is away and nobody notices; C7 for longer than the journal lasts; F3 no connection of its is held while a stream is open. */
 
-const AWAY_MS = size(3_000, 60_000)
+const AWAY_MS = size(2_500, 60_000)
+const BEFORE_MS = size(1_500, 10_000)
 const DRAINED_MS = 30_000
 const PER_SECOND = 50
 
@@ -32,7 +33,7 @@ describe('C6', () => {
     async ({ name, begin, end }) => {
       const house = await openHouse({ DATABASE_URL: await database.freshUrl() })
       await loadFor(house, PER_SECOND, 500)
-      const before = await loadFor(house, PER_SECOND, 3_000)
+      const before = await loadFor(house, PER_SECOND, BEFORE_MS)
       const load = startLoad(house, PER_SECOND)
       await begin()
       await Bun.sleep(AWAY_MS)

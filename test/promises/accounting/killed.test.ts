@@ -20,7 +20,7 @@ const READY_MS = 3_000
 const toml = `[auth]\nmode = "open"\n${modelToml('m', { provider: 'openai', model: 'gpt-4.1' })}${modelToml('a', { provider: 'anthropic', model: 'claude-opus-4-6' })}`
 
 describe.each(backends)('C4: $name', (backend) => {
-  const kills = backend.name === 'SQLite' ? size(12, 240) : size(4, 60)
+  const kills = backend.name === 'SQLite' ? size(10, 240) : size(3, 60)
 
   test(`${kills} kills under ${PER_SECOND} requests a second`, async () => {
     const next = random(SEED)

@@ -3,18 +3,23 @@ import { createClient } from '@redis/client'
 import { type OwnRedis, ownRedis } from '../../support/services/redis.ts'
 import { figure, size } from '../support/figure.ts'
 import { entriesByWord, readBooks, rowsByRequest } from './support/books.ts'
-import { loadFor, openHouse, startLoad } from './support/house.ts'
+import { type House, loadFor, openHouse, startLoad } from './support/house.ts'
 
 /** C8 Redis down costs no accounting. */
 
-const AWAY_MS = size(3_000, 90_000)
+const AWAY_MS = size(2_000, 90_000)
 const PER_SECOND = 50
 
 let redis: OwnRedis
+let house: House
 beforeAll(async () => {
   redis = await ownRedis()
+  house = await openHouse({ REDIS_URL: redis.url }, '[tenants."acme"]\ntpm = 100000000\nconcurrency = 1000')
 }, 60_000)
-afterAll(() => redis.close())
+afterAll(async () => {
+  await house.close()
+  await redis.close()
+})
 
 async function pause(milliseconds: number): Promise<void> {
   const client = createClient({ url: redis.url })
@@ -33,10 +38,6 @@ describe('C8', () => {
   test.each(outages)(
     'Redis is $name',
     async ({ name, begin, end }) => {
-      const house = await openHouse(
-        { REDIS_URL: redis.url },
-        '[tenants."acme"]\ntpm = 100000000\nconcurrency = 1000',
-      )
       await loadFor(house, PER_SECOND, 500)
       const load = startLoad(house, PER_SECOND)
       await begin()
@@ -56,7 +57,6 @@ describe('C8', () => {
         failed: during.failed.length,
         missing_or_wrong: wrong.length,
       })
-      await house.close()
       expect(wrong).toEqual([])
       expect(during.failed.slice(0, 3)).toEqual([])
     },

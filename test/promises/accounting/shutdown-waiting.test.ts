@@ -13,7 +13,7 @@ import { readBooks, rowsByRequest } from './support/books.ts'
 const stalled: Fault = { stalls: [{ at: 0, ms: 20_000 }] }
 const endless: Fault = { paceMs: 300 }
 
-describe.each(['cancel', 'drain'] as const)('C12: on_disconnect = "%s"', (policy) => {
+describe.concurrent.each(['cancel', 'drain'] as const)('C12: on_disconnect = "%s"', (policy) => {
   test('calls with heartbeats only, and open ones, with and without a key that is kept', async () => {
     const dataDirectory = mkdtempSync(join(tmpdir(), 'xjp-waiting-'))
     const { upstream, gateway } = await openStage({

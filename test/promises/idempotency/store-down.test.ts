@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createClient } from '@redis/client'
 import { type OwnRedis, ownRedis } from '../../support/services/redis.ts'
 import { figure } from '../support/figure.ts'
@@ -12,12 +12,10 @@ let redis: OwnRedis
 let replicas: Replicas
 beforeAll(async () => {
   redis = await ownRedis()
-})
-beforeEach(async () => {
   replicas = await openReplicas({ count: 2, redisUrl: redis.url, commandTimeoutMs: 100 })
 })
-afterEach(() => replicas.close())
 afterAll(async () => {
+  await replicas.close()
   await redis.close()
   figure('E6', { n: trials, double_executions: doubled, slowest_503_ms: Math.round(slowest) })
 })

@@ -3,7 +3,7 @@ import { admin } from '../../stores/redis-admin.ts'
 import { startRelay } from '../../stores/redis-relay.ts'
 import { ownRedis } from '../../support/services/redis.ts'
 import { type Office, openOffice } from '../keys/support/office.ts'
-import { figure, percentile, size } from '../support/figure.ts'
+import { figure, percentile } from '../support/figure.ts'
 import { type Answered, ask, countOf, until } from './support/ask.ts'
 
 /**
@@ -90,51 +90,3 @@ for (const { policy, admitted, refusedWith } of policies)
       }
     }, 120_000)
   })
-
-describe('promise F8', () => {
-  test('50 clients through a pause of Redis: no failure, and no wait beyond one time-out', async () => {
-    const redis = await ownRedis()
-    const office = await openOffice({ redisUrl: redis.url })
-    try {
-      await until(async () => (await redisState(office)) === true)
-      const { key } = await office.issue({ limits: { requestsPerMinute: 1_000_000 } })
-      const url = office.gateways[0]?.url ?? ''
-      const answers: Answered[] = []
-      const load = async (milliseconds: number): Promise<Answered[]> => {
-        const end = performance.now() + milliseconds
-        const seen: Answered[] = []
-        const client = async (): Promise<void> => {
-          while (performance.now() < end) {
-            seen.push(await ask(url, { key }))
-            await new Promise((resolve) => setTimeout(resolve, 100))
-          }
-        }
-        await Promise.all(Array.from({ length: 50 }, client))
-        return seen
-      }
-      const before = await load(size(1_500, 60_000))
-      redis.freeze()
-      answers.push(...(await load(size(2_000, 90_000))))
-      redis.thaw()
-      answers.push(...(await load(size(1_500, 60_000))))
-      const p99 = (seen: readonly Answered[]): number =>
-        percentile(
-          seen.map(({ milliseconds }) => milliseconds),
-          0.99,
-        )
-      expect(answers.filter(({ status }) => status !== 200)).toEqual([])
-      // Half a second, unless the machine is so busy that it is slow without any loss.
-      expect(p99(answers)).toBeLessThan(Math.max(500, 1.3 * p99(before) + TIMEOUT))
-      figure('F8', {
-        n: answers.length,
-        failures: 0,
-        p99_before_ms: Math.round(p99(before)),
-        p99_ms: Math.round(p99(answers)),
-      })
-    } finally {
-      redis.thaw()
-      await office.close()
-      await redis.close()
-    }
-  }, 300_000)
-})

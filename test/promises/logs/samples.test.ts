@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Fault } from '../../rig/fault/fault.ts'
 import { bytesOf } from '../../rig/http/reply.ts'
+import { type OtlpCollector, startOtlpCollector } from '../../rig/otlp-collector.ts'
 import { keyOf } from '../../rig/vendors.ts'
 import { customFault } from '../support/custom-fault.ts'
 import { figure, size } from '../support/figure.ts'
@@ -14,7 +15,7 @@ import { filesUnder, recordsIn, until } from './support/records.ts'
 /**
  * M6 prompts and answers are kept nowhere unless it is switched on, then only of the tenants that are named, without
  * secrets, and only for the days that were said. Every store is searched: the data directory with its database, vault,
- * journal, log file and samples, and what the gateway printed.
+ * journal, log file and samples, what the gateway printed, and what a collector of traces was sent.
  */
 
 const PROMPT = 'canary-prompt-83b1f0c2a9'
@@ -27,10 +28,18 @@ const models = upstreams
   )
   .join('')
 
+let collector: OtlpCollector
+beforeAll(async () => {
+  collector = await startOtlpCollector()
+})
+afterAll(() => collector.close())
+
+/** Calls are traced, without their content. */
 function stageWith(observability: string, dataDirectory?: string): Promise<Stage> {
   const logging = `[observability.logging]\nlevel = "debug"\nfile = "gateway.log"\n`
+  const tracing = `[observability.otlp_grpc]\nendpoint = "${collector.grpcUrl}"\n[observability.exporters]\ntracing = "otlp_grpc"\n`
   return openStage({
-    toml: `${logging}${observability}${models}`,
+    toml: `${logging}${tracing}${observability}${models}`,
     ...(dataDirectory ? { dataDirectory } : {}),
   })
 }
@@ -93,6 +102,7 @@ async function askAll(stage: Stage): Promise<number> {
     if (front)
       await ask(stage.gateway.url, front, { model: 'messages', content: PROMPT, stream: false, more })
   }
+  await collector.until((spans) => spans.length >= sent)
   const lines = (): number => stage.gateway.output().stdout.split('"message":"request"').length - 1
   await until(() => lines() >= sent, 'a line for every request')
   return sent
@@ -101,7 +111,10 @@ async function askAll(stage: Stage): Promise<number> {
 /** Where each canary stands: files of the data directory, and what was printed. */
 function found(stage: Stage): Record<string, string[]> {
   const { stdout, stderr } = stage.gateway.output()
-  const places = { ...filesUnder(stage.gateway.dataDirectory), stdout, stderr }
+  const traces = JSON.stringify(collector.spans, (_, member: unknown) =>
+    typeof member === 'bigint' ? String(member) : member,
+  )
+  const places = { ...filesUnder(stage.gateway.dataDirectory), stdout, stderr, traces }
   const canaries = { prompt: PROMPT.slice(0, 13), answer: ANSWER.slice(0, 13), secret: SECRET.slice(8, 20) }
   return Object.fromEntries(
     Object.entries(canaries).map(([name, canary]) => [
@@ -131,7 +144,7 @@ describe.each([
     const places = found(stage)
     figure(`M6 (${name})`, {
       n,
-      stores: Object.keys(filesUnder(stage.gateway.dataDirectory)).length + 2,
+      stores: Object.keys(filesUnder(stage.gateway.dataDirectory)).length + 3,
       hits: Object.values(places).flat().length,
     })
     expect(places).toEqual(nowhere)

@@ -73,9 +73,10 @@ describe('a cool-down', () => {
     expect((await status()).cooldowns).toEqual([])
     const asksForPause = (reply: Reply): Reply => ({
       ...reply,
+      status: 429,
       headers: [...reply.headers, ['retry-after', '120']],
     })
-    stage.upstream.script.add({ scene: 'error@429', fault: { reply: asksForPause } })
+    stage.upstream.script.add({ fault: { reply: asksForPause } })
     expect(await call('limits', 'hello')).toBe(429)
     const { cooldowns } = await status()
     expect(cooldowns).toMatchObject([{ provider: 'anthropic', reason: 'rate_limited' }])

@@ -118,7 +118,7 @@ function circuitLines(): number {
   return gateway
     .output()
     .stdout.split('\n')
-    .filter((line) => line.includes('circuit')).length
+    .filter((line) => line.includes('the circuit of a route')).length
 }
 
 describe('B12', () => {
@@ -149,7 +149,7 @@ describe('B12', () => {
     const opens = gateway
       .output()
       .stdout.split('\n')
-      .filter((line) => line.includes('circuit')).length
+      .filter((line) => line.includes('the circuit of a route')).length
     figure('B12', {
       trouble: TROUBLE,
       kinds: seen.size,

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { cpuSecondsOf, openFilesOf, residentMegabytesOf } from '../../promises/support/process-usage.ts'
 
 /** How a process stood at one moment. */
 export interface Sample {
@@ -22,10 +22,8 @@ export class ProcessWatch {
 
   look(): Sample | undefined {
     try {
-      const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
-      const megabytes = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024
-      const files = readdirSync(`/proc/${this.#pid}/fd`).length
-      const sample = { at: (performance.now() - this.#begun) / 1000, megabytes, files }
+      const at = (performance.now() - this.#begun) / 1000
+      const sample = { at, megabytes: residentMegabytesOf(this.#pid), files: openFilesOf(this.#pid) }
       this.samples.push(sample)
       return sample
     } catch {
@@ -34,11 +32,8 @@ export class ProcessWatch {
     }
   }
 
-  /** CPU seconds that it has used. */
   cpuSeconds(): number {
-    const stat = readFileSync(`/proc/${this.#pid}/stat`, 'utf8')
-    const after = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(after[11]) + Number(after[12])) / 100
+    return cpuSecondsOf(this.#pid)
   }
 
   stop(): void {

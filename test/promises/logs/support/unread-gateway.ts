@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -21,7 +21,7 @@ export interface UnreadGateway {
 export async function startUnread(toml: string, env: Record<string, string>): Promise<UnreadGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'xjp-unread-'))
   const [pipe, config] = [join(folder, 'stdout'), join(folder, 'xjp.toml')]
-  spawnSync('mkfifo', [pipe])
+  Bun.spawnSync(['mkfifo', pipe])
   writeFileSync(config, toml)
   const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
   const writer = openSync(pipe, constants.O_WRONLY)
