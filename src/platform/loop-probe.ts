@@ -10,6 +10,11 @@ export class LoopProbe {
   #opening = false
   #back: Back
 
+  /** The connection stands before the first call comes, so that what a process holds does not grow with its work. */
+  constructor() {
+    void this.#open()
+  }
+
   /** Calls back when the byte has come; where no connection can be opened, in the next turn of the loop. One at a time. */
   send(back: () => void): void {
     this.#back = back
@@ -32,7 +37,7 @@ export class LoopProbe {
         () => this.#arrived(),
         () => this.#lost(),
       )
-      this.#write()
+      if (this.#back) this.#write()
     } catch {
       this.#inNextTurn()
     }

@@ -16,7 +16,7 @@ const LIMITS_MS: Partial<Record<SlowKind, number>> = { head: 13_000, body: 36_00
 const models = upstreams
   .map(({ dialect, provider, model }) => modelToml(dialect, { provider, model }))
   .join('')
-const large = JSON.stringify(chatFront.body('chat-completions', '[scene:big-event@2000000]', true))
+const large = JSON.stringify(chatFront.body('chat-completions', '[scene:big-event@400000]', true))
 
 /** Calls at a steady pace; gives what went wrong, and how long each took. */
 async function normal(url: string): Promise<{ failed: string[]; times: number[] }> {
