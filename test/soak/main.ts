@@ -1,4 +1,5 @@
 import { percentile } from '../promises/support/figure.ts'
+import { BARE } from '../promises/support/poller.ts'
 import { help, soakOptions } from './options.ts'
 import { type Finding, findings, listed } from './report.ts'
 import { Soak } from './soak.ts'
@@ -41,7 +42,8 @@ function sleep(milliseconds: number): Promise<void> {
 function minuteOf(soak: Soak): Record<string, unknown> {
   const { load, outcomes, statuses, books, watch, storeWeather, upstreamWeather, house, wrong } = soak
   const last = watch.samples.at(-1)
-  const health = soak.takePolls().get('healthz')?.milliseconds ?? []
+  const polls = soak.takePolls()
+  const p99 = (name: string): number => percentile(polls.get(name)?.milliseconds ?? [], 0.99)
   return {
     minute: Math.round((last?.at ?? 0) / 60),
     asked: load.asked,
@@ -56,7 +58,8 @@ function minuteOf(soak: Soak): Record<string, unknown> {
     megabytes: Math.round(last?.megabytes ?? 0),
     files: last?.files,
     cpu_seconds: watch.cpuSeconds(),
-    health_p99_ms: percentile(health, 0.99),
+    health_p99_ms: p99('healthz'),
+    bare_p99_ms: p99(BARE),
     outages: Object.fromEntries(storeWeather.past),
     away: storeWeather.now,
     met: Object.fromEntries(upstreamWeather.met),

@@ -13,7 +13,7 @@ import type { ConnectionPool } from './pool.ts'
 import { requestHead } from './request.ts'
 
 /** Bytes that wait for a reader before the peer has to wait. */
-const MAXIMUM_QUEUED_BYTES = 256 * 1024
+const MAXIMUM_QUEUED_BYTES = 32 * 1024
 
 const NOTHING = new Uint8Array()
 

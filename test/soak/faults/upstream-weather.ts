@@ -3,6 +3,14 @@ import { namedFault } from '../../rig/fault/faults.ts'
 import type { Choice, Script } from '../../rig/script.ts'
 import { Chance } from '../load/chance.ts'
 
+/** Half of what was meant, then an error. */
+const failsInside: Fault = {
+  play: (performance) => ({
+    ...performance,
+    failure: { when: 'middle', status: 500, message: 'The rig broke down half-way.' },
+  }),
+}
+
 /** How a vendor does for a while: what becomes of each request to it, undefined where nothing does. */
 const kinds = {
   fine: { share: 50, spoil: () => undefined },
@@ -33,7 +41,7 @@ const kinds = {
       chance.is(0.3)
         ? fault(chance.of(['cut-fin', 'cut-rst']), chance.whole(1, 6_000))
         : chance.is(0.2)
-          ? { scene: { name: 'error-middle', argument: 500 } }
+          ? { fault: failsInside, faultName: 'error-middle' }
           : undefined,
   },
   resetting: {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 
 const EVENT_CHARACTERS = 20_000
-const PACE_MS = 4
+const PACE_MS = 20
 
 /** How a stream of this upstream runs: `torrent` a megabyte a second for whoever takes it, `calm` ten small events. */
 type Kind = 'torrent' | 'calm'
