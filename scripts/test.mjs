@@ -81,7 +81,7 @@ async function runTests(name, units) {
     units,
     {
       testMs: isLong ? 900_000 : 120_000,
-      limitMs: isLong ? 4 * 3_600_000 : 300_000,
+      limitMs: isLong ? 4 * 3_600_000 : 900_000,
       ...(isLong ? { lanes: 1 } : {}),
       environment: { XJP_TEST_REPORT: notes, ...services.environment, ...(isLong ? { XJP_LONG: '1' } : {}) },
     },

@@ -41,6 +41,8 @@ export interface AccountsParts {
   /** Everything the gateway writes goes here. Undefined: nothing is written. */
   dataDirectory: string | undefined
   log: Logger
+  /** Takes secrets out of a text. */
+  clean?(text: string): string
   /** A circuit changed, or a cool-down began. Must not throw or wait. */
   onRouteEvent?(event: ResilienceEvent): void
 }
@@ -54,6 +56,7 @@ export async function openAccounts({
   snapshot,
   dataDirectory,
   log,
+  clean = (text) => text,
   onRouteEvent = () => {},
 }: AccountsParts): Promise<Accounts> {
   const settings = snapshot()
@@ -103,7 +106,7 @@ export async function openAccounts({
     vault: vault.vault,
     limits,
     accounting,
-    resilience: createResilience({ now, monotonic, announcements, snapshot, onEvent: onRouteEvent }),
+    resilience: createResilience({ now, monotonic, announcements, snapshot, clean, onEvent: onRouteEvent }),
     stores: () => [...(database ? [database.health()] : []), ...(redis ? [redis.connection.health()] : [])],
     async start() {
       accounting.start()

@@ -6,8 +6,8 @@ import { root } from '../runtime.mjs'
 const times = join(root, 'scripts', 'test', 'times.json')
 
 /**
- * `seconds`: what files take, as measured; others take less than one. `quiet`: files that hold something to a time
- * that a busy machine does not keep.
+ * `seconds`: what files take, as measured; others take less than one. `quiet`: files, and folders of files, that
+ * hold something to a time which a busy machine does not keep.
  */
 const known = JSON.parse(readFileSync(times, 'utf8'))
 const LITTLE_SECONDS = 0.3
@@ -15,7 +15,7 @@ const LITTLE_SECONDS = 0.3
 const UNIT_SECONDS = 12
 
 const secondsOf = (file) => known.seconds[file] ?? LITTLE_SECONDS
-const isQuiet = (file) => known.quiet.includes(file)
+const isQuiet = (file) => known.quiet.some((start) => file.startsWith(start))
 
 /** All test files below some folders, or those whose path has one of the filters in it. */
 export function testFiles(folders, filters = []) {

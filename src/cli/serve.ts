@@ -97,6 +97,7 @@ export async function serve(args: readonly string[], io: CommandIo): Promise<num
         snapshot: () => live.snapshot,
         dataDirectory,
         log,
+        clean: (text) => redactor.text(text),
         onRouteEvent: (event) => {
           tell(event, log)
           operations?.routeEvent(event)

@@ -179,7 +179,7 @@ export class Supervisor {
       done: () => {
         cancel()
         this.#asked.delete(id)
-        done(asking.told)
+        done(asking.told.sort((one, other) => Number(one.worker) - Number(other.worker)))
       },
     }
     this.#asked.set(id, asking)

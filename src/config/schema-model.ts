@@ -26,7 +26,7 @@ const circuitShape = {
   enabled: z
     .boolean()
     .describe(
-      'Whether a failing route is given a rest. Default: true where `circuit` is said for the route or the file, and for models with several routes; a single route is else never closed off, since nothing could take its place.',
+      'Whether a failing route is given a rest. Default: true where `circuit` is said for the route or the file, and for models with several routes; a single route is else never closed off, since nothing could take its place. A circuit that nobody asked for is patient: failures in a row must reach over five seconds, and `minimum_attempts` is 100.',
     ),
   failure_threshold: z
     .int()

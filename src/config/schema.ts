@@ -115,7 +115,7 @@ const limitsSchema = z.strictObject({
     .max(1_000_000)
     .optional()
     .describe(
-      'Calls that may be open at the same time; further ones wait in the queue, if there is one, or are refused with 503. Default: no limit.',
+      'Calls that may be open at the same time; further ones wait in the queue, if there is one, or are refused with 503. Each of several workers counts its own. Default: no limit.',
     ),
   queue: z
     .strictObject({
@@ -178,7 +178,9 @@ const retrySchema = z.strictObject({
     .min(0)
     .max(20)
     .default(3)
-    .describe('Further attempts after a failure that may pass (429, 500, 502, 503, 504).'),
+    .describe(
+      'Further attempts after a failure that may pass (429, 500, 502, 503, 504, 529, no connection).',
+    ),
   backoff_ms: z
     .int()
     .min(0)

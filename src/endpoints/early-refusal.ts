@@ -1,4 +1,5 @@
 import { lingering } from '../platform/linger.ts'
+import type { ClientSide } from '../protocol/dialects/dialect.ts'
 import { GatewayError } from '../protocol/model/error.ts'
 import { tooLarge } from './body.ts'
 import { callerClient, requestIdOf } from './caller.ts'
@@ -28,16 +29,15 @@ export function refuseEarly(gateway: Gateway, request: Request): Response | unde
   if (request.method !== 'POST') return undefined
   const path = pathOf(url)
   if (!callPaths.has(path)) return undefined
+  if (gateway.shedding.refuses()) return overloaded(gateway, request, path)
   const { maxBodyBytes } = gateway.snapshot().limits
-  if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) {
-    const answer = refusal(gateway, request, path, tooLarge(maxBodyBytes))
-    return lingering(request, answer, {
-      bytes: maxBodyBytes,
-      silenceMs: LINGER_SILENCE_MILLISECONDS,
-      totalMs: LINGER_MILLISECONDS,
-    })
-  }
-  return gateway.shedding.refuses() ? refusal(gateway, request, path, overloaded(gateway)) : undefined
+  if (Number(request.headers.get('content-length') ?? 0) <= maxBodyBytes) return undefined
+  const answer = refusal(gateway, request, path, tooLarge(maxBodyBytes))
+  return lingering(request, answer, {
+    bytes: maxBodyBytes,
+    silenceMs: LINGER_SILENCE_MILLISECONDS,
+    totalMs: LINGER_MILLISECONDS,
+  })
 }
 
 /** Without the host, the query, and a slash at the end. */
@@ -69,13 +69,49 @@ function uriTooLong(): GatewayError {
   )
 }
 
-function overloaded({ shedding }: Gateway): GatewayError {
+/** Thousands are refused a second: all but the id is ready. */
+interface Prepared {
+  seconds: number
+  body(id: string): string
+}
+
+const prepared = new Map<ClientSide, Prepared>()
+/** Stands for the id while the body is prepared. */
+const ID = 'req_id'
+
+function overloaded(gateway: Gateway, request: Request, path: string): Response {
+  const { headers } = request
+  const seconds = gateway.shedding.retryAfterSeconds()
+  const client = callerClient(gateway, request, path)
+  // A page's browser wants more of an answer.
+  if (headers.has('origin')) return refusal(gateway, request, path, overload(seconds))
+  let ready = prepared.get(client)
+  if (ready?.seconds !== seconds) prepared.set(client, (ready = prepare(client, seconds)))
+  const id = requestIdOf(headers)
+  return new Response(ready.body(id), {
+    status: 503,
+    headers: {
+      'content-type': 'application/json',
+      'retry-after': String(seconds),
+      'x-request-id': id,
+      'request-id': id,
+    },
+  })
+}
+
+function prepare(client: ClientSide, seconds: number): Prepared {
+  const [before = '', after] = JSON.stringify(client.encodeError(overload(seconds), ID).body).split(`"${ID}"`)
+  // Not every dialect says it in the body.
+  return { seconds, body: after === undefined ? () => before : (id) => `${before}"${id}"${after}` }
+}
+
+function overload(retryAfterSeconds: number): GatewayError {
   return new GatewayError(
     'unavailable',
     'This gateway has more work than it can do at the moment; try again',
     {
       code: 'overloaded',
-      retryAfterSeconds: shedding.retryAfterSeconds(),
+      retryAfterSeconds,
     },
   )
 }

@@ -61,7 +61,7 @@ class Generation {
       const settled = call.request.stream
         ? await unlessSlow(reply, gateway.snapshot().server.keepAliveMs)
         : await reply
-      if (this.#isOver) letGo(settled)
+      if (this.#isOver) void reply.then(letGo, () => {})
       else this.#answer(settled ?? pending(call, reply), call)
     } catch (thrown) {
       this.#fail(thrown)
@@ -99,8 +99,8 @@ function over(gateway: Gateway, inbound: Inbound): void {
 }
 
 /** A reply that nobody waits for any more. */
-function letGo(reply: Reply | undefined): void {
-  if (reply && isStream(reply.body)) void reply.body.cancel()
+function letGo({ body }: Reply): void {
+  if (isStream(body)) void body.cancel()
 }
 
 /** The client left while its answer was waited for: nothing is sent, and the call is over when its upstream is. */

@@ -9,8 +9,8 @@ export interface Operations {
   status(): MaybePromise<Status>
   /** How the journal of usage stands; undefined where usage is not kept. */
   accounting(): AccountingStatus | undefined
-  /** Whether this is the administrator's token. */
-  isAdministrator(token: string): boolean
+  /** Whether this is the administrator's token; undefined while nobody can say, because its store cannot be reached. */
+  isAdministrator(token: string): boolean | undefined
   /** A wrong token was given: undefined when that may be answered, else the seconds until the next one may. */
   guessed(address: string): number | undefined
 }

@@ -13,6 +13,8 @@ interface Wishes {
   headers?: Record<string, string>
   /** Seconds until the next guess is answered. */
   wait?: number
+  /** Nobody can say which token is right. */
+  isAway?: boolean
 }
 
 function setUp({
@@ -22,12 +24,13 @@ function setUp({
   url = 'http://localhost/metrics',
   headers = {},
   wait,
+  isAway = false,
 }: Wishes) {
   const guesses: string[] = []
   const known: Partial<Gateway> = {
     snapshot: () => ({ observability: { access }, auth: { mode } }) as ReturnType<Gateway['snapshot']>,
     operations: {
-      isAdministrator: (token: string) => token === TOKEN,
+      isAdministrator: (token: string) => (isAway ? undefined : token === TOKEN),
       guessed: (from: string) => {
         guesses.push(from)
         return wait
@@ -97,6 +100,12 @@ describe('who may read /metrics and /status', () => {
       { access: 'administrator', headers: { authorization: 'Bearer x' }, wait: 7 },
       429,
     ],
+    [
+      'administrator: a token while its store was never reached',
+      { access: 'administrator', headers: right, isAway: true, wait: 7 },
+      503,
+    ],
+    ['administrator: no token meanwhile', { access: 'administrator', isAway: true }, 401],
     ['administrator: the right one meanwhile', { access: 'administrator', headers: right, wait: 7 }, 200],
   ])('%s', (_name, wishes, status) => {
     expect(statusOf(wishes)).toBe(status)
@@ -135,6 +144,7 @@ describe('who may have a call explained', () => {
       { mode: 'open', headers: { 'x-xjp-admin-token': 'x' } },
       false,
     ],
+    ['nobody while the token is not known', { headers: token, isAway: true }, false],
   ])('%s', (_name, wishes, may) => {
     const { gateway, asking } = setUp(wishes)
     expect(isAdministrator(gateway, asking)).toBe(may)

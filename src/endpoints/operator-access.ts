@@ -10,16 +10,18 @@ export const ADMINISTRATOR_HEADER = 'x-xjp-admin-token'
 type Asking = Pick<Inbound, 'request' | 'exchange' | 'url'>
 
 /**
- * Lets in who may see how the gateway does (`observability.access`). Throws 401 for everybody else, and 429 for who
- * tries tokens. A right token is let in whoever tries beside it.
+ * Lets in who may see how the gateway does (`observability.access`). Throws 401 for everybody else, 429 for who tries
+ * tokens, and 503 while nobody can say which is right. A right token is let in whoever tries beside it.
  */
 export function checkOperator(gateway: Gateway, asking: Asking): void {
   const { access } = gateway.snapshot().observability
   if (access === 'public') return
   if (access === 'local' && isLocal(asking)) return
   const token = tokenOf(asking.request.headers)
-  if (token !== undefined && gateway.operations.isAdministrator(token)) return
-  throw token === undefined ? missing(access) : wrong(gateway, asking)
+  if (token === undefined) throw missing(access)
+  const isRight = gateway.operations.isAdministrator(token)
+  if (isRight === undefined) throw unknown()
+  if (!isRight) throw wrong(gateway, asking)
 }
 
 /**
@@ -28,7 +30,7 @@ export function checkOperator(gateway: Gateway, asking: Asking): void {
  */
 export function isAdministrator(gateway: Gateway, asking: Asking): boolean {
   const token = asking.request.headers.get(ADMINISTRATOR_HEADER)
-  if (token !== null) return gateway.operations.isAdministrator(token)
+  if (token !== null) return gateway.operations.isAdministrator(token) === true
   return gateway.snapshot().auth.mode !== 'keys' && isLocal(asking)
 }
 
@@ -69,6 +71,15 @@ function missing(access: string): GatewayError {
     'unauthenticated',
     `This page may be read ${who} (observability.access): send the administrator's token as "Authorization: Bearer …"`,
     { code: 'administrator_only' },
+  )
+}
+
+/** Our trouble is nobody's 401 (promise F4). */
+function unknown(): GatewayError {
+  return new GatewayError(
+    'unavailable',
+    'The store that keeps the administrator’s token has not answered yet: try again',
+    { code: 'administrator_unknown', retryAfterSeconds: 1 },
   )
 }
 

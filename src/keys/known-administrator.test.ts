@@ -60,6 +60,18 @@ describe('of the store', () => {
     expect(administrator.is(TOKEN)).toBe(true)
   })
 
+  test('nobody can say before the store has answered', async () => {
+    const settings = new Settings()
+    settings.isAway = true
+    const administrator = new KnownAdministrator(settings, {})
+    expect(administrator.is(TOKEN)).toBeUndefined()
+    await administrator.refresh()
+    expect(administrator.is(TOKEN)).toBeUndefined()
+    settings.isAway = false
+    await administrator.refresh()
+    expect(administrator.is(TOKEN)).toBe(false)
+  })
+
   test('what is no hash lets nobody in', async () => {
     const settings = new Settings()
     for (const kept of ['', 'nonsense', 'ff', `${hashOf(TOKEN)}00`]) {

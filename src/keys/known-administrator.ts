@@ -16,6 +16,8 @@ export class KnownAdministrator {
   readonly #settings: SettingStore | undefined
   readonly #fixed: Buffer | undefined
   #kept: Buffer | undefined
+  /** The store has not answered yet. */
+  #isUnasked: boolean
   #timer: ReturnType<typeof setTimeout> | undefined
   #stopped = false
 
@@ -24,12 +26,13 @@ export class KnownAdministrator {
     const token = checkedToken(environment)
     this.#fixed = token === undefined ? undefined : bytesOf(hashOf(token))
     this.#settings = this.#fixed === undefined ? settings : undefined
+    this.#isUnasked = this.#settings !== undefined
   }
 
-  /** Whether this is the administrator's token; false while nothing is known of one. */
-  is(token: string): boolean {
+  /** Whether this is the administrator's token; undefined while the store that keeps it has never answered. */
+  is(token: string): boolean | undefined {
     const known = this.#fixed ?? this.#kept
-    if (known === undefined) return false
+    if (known === undefined) return this.#isUnasked ? undefined : false
     const given = bytesOf(hashOf(token))
     return given.length === known.length && timingSafeEqual(given, known)
   }
@@ -48,6 +51,7 @@ export class KnownAdministrator {
   async refresh(): Promise<void> {
     try {
       const hash = await this.#settings?.get(TOKEN_SETTING)
+      this.#isUnasked = false
       if (hash !== undefined) this.#kept = bytesOf(hash)
     } catch {
       // Its health is told elsewhere.

@@ -206,6 +206,13 @@ describe('names that clients choose', () => {
     expect(seen('wild-0')).toBe(first)
     expect(seen('wild-10400')).not.toBe(seen('wild-10400'))
   })
+
+  test('nor is a long one', () => {
+    const seen = (model: string) =>
+      targetsOf({ snapshot, request: { ...requestWith([]), model }, identity: { tenant: 'open' } })
+    const long = `wild-${'x'.repeat(10_000)}`
+    expect(seen(long)).not.toBe(seen(long))
+  })
 })
 
 describe('a call that makes no answer', () => {
@@ -227,6 +234,21 @@ describe('a call that makes no answer', () => {
     expect(() => to('pair', 'openai/gpt-a', holder('target:x/*'))).toThrow(
       'may not use what "pair" stands for',
     )
+  })
+
+  test('is no probe: it says nothing of how the upstream does, and keeps others from asking', () => {
+    let released = 0
+    const halfOpen = {
+      enter: (target: Target): Pass => ({
+        ...pass(target),
+        probe: target.label === 'openai/gpt-a',
+        release: () => void (released += 1),
+      }),
+    }
+    expect(countingTarget(call('pair', { stream: false }), halfOpen)?.target.label).toBe('vertex/gemini-b')
+    expect(released).toBe(1)
+    expect(countingTarget(call('one', { stream: false }), halfOpen)).toBeUndefined()
+    expect(released).toBe(2)
   })
 
   test('is kept under the model’s own name', () => {

@@ -11,6 +11,8 @@ import { targetsFor } from './routes/targets.ts'
 
 /** Names are looked up once a configuration; a flood of invented names cannot grow this. */
 const MAXIMUM_CACHED = 10_000
+/** Nor can a few that are as long as a body may be. */
+const MAXIMUM_CACHED_CHARACTERS = 256
 const cache = new WeakMap<Snapshot, Map<string, Routed>>()
 
 interface Routed {
@@ -99,7 +101,7 @@ export function targetsOf(call: Asked): readonly Target[] {
 
 /**
  * Where a call that makes no answer goes: the first open one of its targets, in the order of the configuration.
- * Undefined when none is open; throws what the policy throws.
+ * Undefined when none is open, or only to a probe; throws what the policy throws.
  */
 export function countingTarget(call: Call, resilience: Pick<Resilience, 'enter'>): Pass | undefined {
   const { entry, targets } = routedFor(call)
@@ -107,7 +109,10 @@ export function countingTarget(call: Call, resilience: Pick<Resilience, 'enter'>
   if (record.model !== entry.name) record.model = entry.name
   for (const target of permitted({ identity, snapshot, record }, request.model, targets).targets) {
     const found = resilience.enter(target)
-    if (!('open' in found)) return found
+    if ('open' in found) continue
+    if (!found.probe) return found
+    // A count says nothing of how the upstream does: the place is for a call that does.
+    found.release()
   }
   return undefined
 }
@@ -138,7 +143,7 @@ function lookUp(snapshot: Snapshot, model: string): Routed | undefined {
   if (!entry) return undefined
   const targets = targetsFor(snapshot, entry)
   const made = { entry, targets, isPlain: targets.length === 1 && targets[0]?.when === undefined }
-  if (known.size < MAXIMUM_CACHED) known.set(model, made)
+  if (known.size < MAXIMUM_CACHED && model.length <= MAXIMUM_CACHED_CHARACTERS) known.set(model, made)
   return made
 }
 

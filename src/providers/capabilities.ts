@@ -61,6 +61,8 @@ function layers(providerId: string, dialect: DialectName, model: string): (Facts
 
 /** Names can come from clients (`provider/model`), so the cache has a bound. */
 const maximumCached = 5_000
+/** So has each of them: a name may be as long as a body. */
+const maximumKey = 512
 const cache = new Map<string, Capabilities>()
 
 /**
@@ -78,6 +80,7 @@ export function capabilitiesOf(
   let known = cache.get(key)
   if (!known) {
     known = Object.assign({}, ...layers(providerId, dialect, model)) as Capabilities
+    if (key.length > maximumKey) return override ? { ...known, ...override } : known
     if (cache.size >= maximumCached) cache.clear()
     cache.set(key, known)
   }

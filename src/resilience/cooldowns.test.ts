@@ -5,7 +5,7 @@ import { MemoryAnnouncements } from '../store/memory/announcements.ts'
 import { COOLDOWN_TOPIC } from './cooldown-words.ts'
 import { Cooldowns, LONGEST_COOLDOWN_MILLISECONDS, MAXIMUM_COOLDOWNS, nameOf } from './cooldowns.ts'
 import type { Standing } from './resilience.ts'
-import { entered, limited, newWorld, targetOf } from './testing.ts'
+import { entered, limited, newWorld, SECRET, targetOf } from './testing.ts'
 
 const target = targetOf('a', 'x')
 
@@ -178,6 +178,16 @@ describe('replicas', () => {
     expect(other.events).toMatchObject([{ type: 'cooldown', provider: 'a', model: 'x' }])
     for (let turn = 0; turn < 10; turn += 1) await Promise.resolve()
     expect(said.length).toBe(1)
+  })
+
+  test('are told nothing secret of an upstream’s words', async () => {
+    const { one, other, said } = pair()
+    const upstream = { dialect: 'messages', status: 429, body: `{"error":"key ${SECRET}"}` } as const
+    hear(one, new GatewayError('rate_limited', `too much of ${SECRET}`, { retryAfterSeconds: 30, upstream }))
+    await Promise.resolve()
+    expect(other.resilience.standing(target)).toMatchObject({ open: false, reason: 'cooling' })
+    expect(said.length).toBe(1)
+    expect(said.join()).not.toContain(SECRET)
   })
 
   test('a longer one is told, one that changes next to nothing is not, and nobody is early', async () => {

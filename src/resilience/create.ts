@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Snapshot } from '../config/snapshot.ts'
+import { scrubbed } from '../pipeline/scrub.ts'
 import type { Target } from '../pipeline/target.ts'
 import type { GatewayError } from '../protocol/model/error.ts'
 import type { Announcements } from '../store/ports/shared-state.ts'
@@ -32,6 +33,8 @@ export interface ResilienceParts {
   snapshot(): Snapshot
   /** Must not throw or wait. */
   onEvent(event: ResilienceEvent): void
+  /** Takes secrets out of an upstream's words before others hear them (promise M4). Default: they stay. */
+  clean?(text: string): string
   /** Names this process among its replicas. Default: a random name. */
   replica?: string
 }
@@ -131,7 +134,8 @@ class ResilienceMemory implements Resilience, PassGiver {
   heard({ target, whole, one }: Holder, error: GatewayError, at: number): void {
     const rest = restOf(error, target)
     if (rest === undefined) return
-    const cooldown = this.#cool(rest.isWhole ? whole : one, rest.milliseconds, error, at)
+    const said = scrubbed(error, { scrub: (text) => this.#parts.clean?.(text) ?? text })
+    const cooldown = this.#cool(rest.isWhole ? whole : one, rest.milliseconds, said, at)
     if (cooldown === undefined) return
     // The others hear of it later: what is not told again must not make them too early.
     const milliseconds = cooldown.until - at + UNTOLD_MILLISECONDS

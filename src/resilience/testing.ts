@@ -64,6 +64,9 @@ export function targetWith(...credentials: readonly { name: string; concurrency?
   return siblings[0] as Target
 }
 
+/** What the worlds' upstreams must not say to anybody. */
+export const SECRET = 'sk-planted-0123456789'
+
 interface World {
   resilience: Resilience
   /** The clocks: that of people and the one that nobody should set. */
@@ -88,6 +91,7 @@ export function newWorld(
     monotonic: () => time.monotonic,
     announcements,
     snapshot: () => current,
+    clean: (text) => text.replaceAll(SECRET, '***'),
     onEvent: (event) => events.push(event),
   })
   return {

@@ -12,24 +12,31 @@ interface Ending {
   code: string | undefined
   milliseconds: number
   read: string
+  /** It is not the upstream's fault. */
+  blameless: boolean
 }
 
-/** Reads to the end, waiting `pauseMs` before each read. */
+/** Reads to the end, waiting `pauseMs` before each read but the first. */
 async function ending(by: Send, script: Script, timeouts: Timeouts, pauseMs = 0): Promise<Ending> {
   const upstream = await scriptedUpstream(script)
   const startedAt = performance.now()
   let read = ''
-  const over = (code?: string): Ending => ({ code, milliseconds: performance.now() - startedAt, read })
+  const over = (code?: string, blameless = false): Ending => ({
+    code,
+    milliseconds: performance.now() - startedAt,
+    read,
+    blameless,
+  })
   try {
     const response = await by(requestTo(upstream.url, timeouts))
     for (;;) {
-      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      if (pauseMs > 0 && read !== '') await new Promise((resolve) => setTimeout(resolve, pauseMs))
       const bytes = await response.body.read()
       if (bytes === undefined) return over()
       read += Buffer.from(bytes).toString()
     }
   } catch (thrown) {
-    if (thrown instanceof GatewayError) return over(thrown.details.code)
+    if (thrown instanceof GatewayError) return over(thrown.details.code, thrown.details.blameless)
     throw thrown
   } finally {
     upstream.close()
@@ -91,6 +98,7 @@ for (const [transport, by] of Object.entries(transports))
         )
         for (const one of ended) {
           expect(one.code).toBe(code)
+          expect(one.blameless).toBe(false)
           expect(one.milliseconds).toBeGreaterThanOrEqual(limit)
           expect(one.milliseconds).toBeLessThan(limit + SLACK_MILLISECONDS)
         }
@@ -122,7 +130,18 @@ for (const [transport, by] of Object.entries(transports))
 
     test.concurrent('the total clock runs also while nobody reads', async () => {
       const ended = await ending(by, trickle, { totalMs: 300 }, 800)
-      expect(ended.code).toBe('timeout_total')
+      expect(ended).toMatchObject({ code: 'timeout_total', blameless: true })
+    })
+
+    test.concurrent('whoever did not take its bytes cannot blame an upstream that breaks off', async () => {
+      const script: Script = (socket) => {
+        socket.write(CHUNKED + chunk('x'))
+        setTimeout(() => socket.destroy(), 300)
+      }
+      const slow = await ending(by, script, {}, 500)
+      expect(slow).toMatchObject({ code: 'upstream_ended_early', blameless: true })
+      const prompt = await ending(by, script, {})
+      expect(prompt).toMatchObject({ code: 'upstream_ended_early', blameless: false })
     })
 
     test.concurrent('an answer in time ends without an error', async () => {

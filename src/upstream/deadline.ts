@@ -23,6 +23,9 @@ const TICK_MILLISECONDS = 50
 const watched = new Set<Deadline>()
 let ticker: ReturnType<typeof setInterval> | undefined
 
+/** Of the time of an exchange; a client that keeps up takes what comes at once. */
+const HELD_SHARE = 0.1
+
 /** A tick this late follows a blocked loop: what came meanwhile has not been read yet, and gets one more tick for it. */
 const LATE_MILLISECONDS = 3 * TICK_MILLISECONDS
 let lastTick = 0
@@ -40,6 +43,9 @@ export class Deadline {
   readonly #onTimeout: (error: GatewayError) => void
   #lastRead: number | undefined
   #reading = true
+  /** Since when nobody asks for bytes, and for how long nobody did before. */
+  #pausedAt = 0
+  #pausedMs = 0
 
   constructor(timeouts: Timeouts, onTimeout: (error: GatewayError) => void) {
     this.#timeouts = timeouts
@@ -57,12 +63,25 @@ export class Deadline {
 
   /** While nobody asks for bytes (a slow client), the upstream's silence is not its fault. */
   pause(): void {
+    if (!this.#reading) return
     this.#reading = false
+    this.#pausedAt = this.#lastRead ?? this.#started
   }
 
   resume(): void {
-    if (!this.#reading && this.#lastRead !== undefined) this.touch()
+    if (!this.#reading && this.#lastRead !== undefined) {
+      this.touch()
+      this.#pausedMs += this.#lastRead - this.#pausedAt
+    }
     this.#reading = true
+  }
+
+  /** The error, as one that is not the upstream's when its client kept it waiting with what it had to send (B12). */
+  blamed(error: GatewayError): GatewayError {
+    const now = performance.now()
+    const pausedMs = this.#pausedMs + (this.#reading ? 0 : now - this.#pausedAt)
+    if (pausedMs <= HELD_SHARE * (now - this.#started)) return error
+    return new GatewayError(error.kind, error.message, { ...error.details, blameless: true })
   }
 
   stop(): void {
@@ -76,7 +95,7 @@ export class Deadline {
     const phase = this.#exceeded(now)
     if (phase === undefined) return
     this.stop()
-    this.#onTimeout(timeoutError(phase, this.#limit(phase)))
+    this.#onTimeout(this.blamed(timeoutError(phase, this.#limit(phase))))
   }
 
   #limit(phase: TimeoutPhase): number {

@@ -125,7 +125,7 @@ class FetchSource implements ByteSource {
       return value
     } catch (thrown) {
       this.#exchange.over()
-      throw this.#exchange.reason(thrown) ?? failureInAnswer(thrown)
+      throw this.#exchange.reason(thrown) ?? deadline.blamed(failureInAnswer(thrown))
     }
   }
 

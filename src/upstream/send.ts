@@ -8,6 +8,8 @@ export type { Send, UpstreamRequest, UpstreamResponse } from './request.ts'
 
 /** URLs are few: a provider has a handful for each model. */
 const MAXIMUM_PLACES = 1_000
+/** Some have the model in them, and clients may choose its name. */
+const MAXIMUM_PLACE_CHARACTERS = 2_000
 const places = new Map<string, Place | undefined>()
 
 /**
@@ -27,6 +29,7 @@ function directPlace(text: string): Place | undefined {
   const url = URL.parse(text)
   const isDirect = url !== null && isPlain(url) && !isProxied(url)
   const place = isDirect ? placeOf(url) : undefined
+  if (text.length > MAXIMUM_PLACE_CHARACTERS) return place
   if (places.size >= MAXIMUM_PLACES) places.clear()
   places.set(text, place)
   return place

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import type { Fault } from '../rig/fault/fault.ts'
+import { until } from './limits/support/ask.ts'
 import { customFault } from './support/custom-fault.ts'
 import { figure, size } from './support/figure.ts'
 import { fronts } from './support/fronts.ts'
@@ -11,6 +12,9 @@ import { ask, modelToml, openStage, type Seen, type Stage, upstreams } from './s
  */
 
 const STREAMS = size(20, 200)
+/** How long the streams of H1 last, and the drain limit of H2. */
+const STREAM_MS = size(2_500, 20_000)
+const LIMIT_SECONDS = size(1, 2)
 
 async function stageWith(drainSeconds: number): Promise<Stage> {
   const models = upstreams.map(({ dialect, provider, model }) => modelToml(dialect, { provider, model }))
@@ -60,7 +64,7 @@ describe('H1: SIGTERM under load', () => {
 
   test('open streams finish, new work is refused, the program ends with 0', async () => {
     stage = await stageWith(30)
-    const streams = await begin(stage, 2_500)
+    const streams = await begin(stage, STREAM_MS)
     const begun = performance.now()
     const exit = stage.gateway.stop()
     await Bun.sleep(100)
@@ -91,7 +95,7 @@ describe('H2: the drain limit', () => {
   afterAll(() => stage.close())
 
   test('what is left ends with an error in its dialect, and the program with 0', async () => {
-    stage = await stageWith(1)
+    stage = await stageWith(LIMIT_SECONDS)
     const streams = await begin(stage, 20_000)
     const begun = performance.now()
     const exit = stage.gateway.stop()
@@ -99,8 +103,8 @@ describe('H2: the drain limit', () => {
     expect(counts).toEqual({ whole: 0, errors: STREAMS, cut: 0 })
     expect(await exit).toBe(0)
     const took = performance.now() - begun
-    expect(took).toBeGreaterThan(900)
-    expect(took).toBeLessThan(3_000)
+    expect(took).toBeGreaterThan(LIMIT_SECONDS * 1_000 - 100)
+    expect(took).toBeLessThan(LIMIT_SECONDS * 1_000 + 2_000)
     const lines = stage.gateway
       .output()
       .stdout.split('\n')
@@ -109,7 +113,7 @@ describe('H2: the drain limit', () => {
     figure('H2', {
       streams: STREAMS,
       dialect_errors: counts.errors,
-      limit_ms: 1_000,
+      limit_ms: LIMIT_SECONDS * 1_000,
       ended_ms: Math.round(took),
     })
   })
@@ -156,3 +160,48 @@ test('H1: with nothing to wait for it ends at once', async () => {
   expect(performance.now() - begun).toBeLessThan(1_000)
   await stage.close()
 })
+
+test('H1: answers of a gateway that drains are the last on their connections', async () => {
+  const stage = await stageWith(30)
+  const [stream] = await beginOne(stage)
+  expect((await fetch(`${stage.gateway.url}/healthz`)).headers.get('connection')).not.toBe('close')
+  const exit = stage.gateway.stop()
+  await until(async () => (await status(`${stage.gateway.url}/readyz`)) === 503)
+  for (const path of ['/healthz', '/readyz', '/status'])
+    expect((await fetch(stage.gateway.url + path)).headers.get('connection')).toBe('close')
+  const [front] = fronts
+  const late =
+    front && (await ask(stage.gateway.url, front, { model: 'messages', content: 'late', stream: false }))
+  expect([late?.status, late?.headers.get('connection')]).toEqual([503, 'close'])
+  expect((await stream)?.broken).toBe(false)
+  expect(await exit).toBe(0)
+  await stage.close()
+})
+
+test('H1: with server.drain_notice_seconds it is not ready at once, and takes new work for so long', async () => {
+  const stage = await openStage({
+    toml: `[server]\ndrain_seconds = 30\ndrain_notice_seconds = 1\n${modelToml('messages', { provider: 'anthropic', model: 'claude-opus-4-6' })}`,
+  })
+  const [front] = fronts
+  if (front === undefined) throw new Error('there is a front')
+  const call = () => ask(stage.gateway.url, front, { model: 'messages', content: 'hello', stream: false })
+  await call()
+  const begun = performance.now()
+  const exit = stage.gateway.stop()
+  await until(async () => (await status(`${stage.gateway.url}/readyz`)) === 503)
+  const noticed = await call()
+  expect([noticed.status, noticed.headers.get('connection')]).toEqual([200, 'close'])
+  expect(await exit).toBe(0)
+  expect(performance.now() - begun).toBeGreaterThan(990)
+  await stage.close()
+})
+
+/** One stream of a second and a half, that has begun. */
+async function beginOne(stage: Stage): Promise<Promise<Seen>[]> {
+  const [front] = fronts
+  if (front === undefined) throw new Error('there is a front')
+  const content = `[scene:long@24] ${customFault({ paceMs: 60 })}`
+  const stream = ask(stage.gateway.url, front, { model: 'messages', content, stream: true })
+  await stage.upstream.ledger.until((entries) => entries.length === 1, 10_000)
+  return [stream]
+}

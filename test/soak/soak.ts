@@ -56,7 +56,7 @@ export class Soak {
     const now = (): number => performance.now()
     this.books = new Books(now, this.#repeated)
     this.#rows = new RowReader(house.database.usage, Date.now)
-    this.watch = new ProcessWatch(house.gateway.pid)
+    this.watch = new ProcessWatch(house.gateway, house.upstream.connections)
     this.upstreamWeather = new UpstreamWeather(options.seed, now)
     this.storeWeather = new StoreWeather(options.seed, house.redis, house.postgres)
     this.load = new Load({
@@ -74,7 +74,7 @@ export class Soak {
     const { upstreamFaults, storeFaults } = this.options
     if (upstreamFaults) this.upstreamWeather.rule(this.house.upstream.script)
     if (storeFaults) this.storeWeather.begin()
-    this.filesAtFirst = this.watch.look()?.files ?? 0
+    this.filesAtFirst = this.watch.look()?.ownFiles ?? 0
     this.load.begin()
     this.#booksTimer = setInterval(() => void this.#keepBooks(), BOOKS_MS)
   }

@@ -35,6 +35,13 @@ describe('disable_fallbacks', () => {
     }
   })
 
+  for (const wrong of ['', 'maybe', 'yes', '2'])
+    test(`the header ${JSON.stringify(wrong)} is refused, by its name`, async () => {
+      const { error, tried } = await bench({ headers: { 'x-xjp-disable-fallbacks': wrong } }).run()
+      expect(error).toMatchObject({ kind: 'invalid_request', details: { param: 'x-xjp-disable-fallbacks' } })
+      expect(tried).toEqual([])
+    })
+
   const bodies: [string, boolean, string][] = [
     ['{"model":"m","disable_fallbacks":true,"stream":false}', true, '{"model":"m","stream":false}'],
     ['{"disable_fallbacks":true,"model":"m"}', true, '{"model":"m"}'],

@@ -9,7 +9,7 @@ const MEMBER = 'disable_fallbacks'
 
 /**
  * Whether the client wants the first route and no other. It says so in a header, or in a member of the body, which is
- * taken out: no upstream knows it. Throws 400 when the member is no truth value.
+ * taken out: no upstream knows it. Throws 400 when either is no truth value.
  */
 export function wantsOnlyFirst(call: Call): boolean {
   const span = call.members.get(MEMBER)
@@ -17,8 +17,13 @@ export function wantsOnlyFirst(call: Call): boolean {
   return isInBody || isTrue(call.headers.get(HEADER))
 }
 
+const words: Readonly<Record<string, boolean>> = { '1': true, true: true, '0': false, false: false }
+
 function isTrue(header: string | null): boolean {
-  return header === '1' || header?.toLowerCase() === 'true'
+  if (header === null) return false
+  const said = words[header.toLowerCase()]
+  if (said === undefined) throw invalid(HEADER, 'expected true or false')
+  return said
 }
 
 function takeMember(call: Call, span: MemberSpan): boolean {

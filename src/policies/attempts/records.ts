@@ -1,6 +1,6 @@
 import { toGatewayError } from '../../pipeline/answer-reader.ts'
 import type { AttemptRecord, Call } from '../../pipeline/call.ts'
-import { errorKinds, GatewayError } from '../../protocol/model/error.ts'
+import { GatewayError, isUpstreamFault } from '../../protocol/model/error.ts'
 import type { Outcome, Pass } from '../../resilience/resilience.ts'
 import { outcomeOf } from './table.ts'
 
@@ -36,7 +36,7 @@ export function succeed(call: Call, pass: Pass, record: AttemptRecord, now: numb
 
 function conclude({ record }: Call, pass: Pass): void {
   const { error, endedBy } = record
-  if (error && endedBy === 'upstream' && errorKinds[error.kind].counts) pass.broke()
+  if (error && endedBy === 'upstream' && isUpstreamFault(error)) pass.broke()
   pass.release()
 }
 

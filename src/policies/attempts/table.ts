@@ -1,6 +1,6 @@
 import type { RetryPolicy } from '../../config/snapshot.ts'
 import type { Target } from '../../pipeline/target.ts'
-import { type ErrorKind, errorKinds, type GatewayError } from '../../protocol/model/error.ts'
+import { type ErrorKind, type GatewayError, isUpstreamFault } from '../../protocol/model/error.ts'
 import type { Outcome } from '../../resilience/resilience.ts'
 
 /** What may be tried after a failure. */
@@ -66,5 +66,5 @@ export function askedMs({ details }: GatewayError): number {
 
 /** How a failure stands against its route. */
 export function outcomeOf(error: GatewayError): Outcome {
-  return { kind: errorKinds[error.kind].counts ? 'failure' : 'neutral', error }
+  return { kind: isUpstreamFault(error) ? 'failure' : 'neutral', error }
 }

@@ -45,6 +45,8 @@ export interface ErrorDetails {
   retryAfterSeconds?: number
   /** The same request can never succeed, however long one waits. */
   final?: boolean
+  /** It says nothing about the upstream: a client or our own queue brought it about. Held against no route. */
+  blameless?: true
   /** What the upstream said, kept so that a client of the same dialect gets it unmodified. */
   upstream?: { dialect: DialectName; status: number; body: string }
   /** The message where it repeats a piece of an answer, without it: for the log. */
@@ -72,6 +74,11 @@ export class GatewayError extends Error {
   get retryable(): boolean {
     return errorKinds[this.kind].retry
   }
+}
+
+/** Whether an upstream is at fault: only that is held against its route (promise B12). */
+export function isUpstreamFault({ kind, details }: Pick<GatewayError, 'kind' | 'details'>): boolean {
+  return errorKinds[kind].counts && details.blameless !== true
 }
 
 /** An `invalid_request` that names the field and what was expected there. */

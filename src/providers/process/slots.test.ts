@@ -32,7 +32,10 @@ describe('slots', () => {
     const free = await slots.take(60_000, never)
     const second = slots.take(60_000, never)
     const third = slots.take(60_000, never)
-    await expect(third).rejects.toMatchObject({ kind: 'overloaded', details: { retryAfterSeconds: 5 } })
+    await expect(third).rejects.toMatchObject({
+      kind: 'overloaded',
+      details: { retryAfterSeconds: 5, blameless: true },
+    })
     free()
     ;(await second)()
     expect(slots.taken).toBe(0)

@@ -66,6 +66,8 @@ export class Slots {
 function full(message: string): GatewayError {
   return new GatewayError('overloaded', `${message}; try again, or raise concurrency in the configuration`, {
     retryAfterSeconds: 5,
+    // Whoever fills the line must not close the route for everybody.
+    blameless: true,
   })
 }
 

@@ -1,5 +1,7 @@
 /** Upstreams' addresses are few. */
 const MAXIMUM_PLACES = 1_000
+/** Some have the model in them, and clients may choose its name. */
+const MAXIMUM_CHARACTERS = 2_000
 const places = new Map<string, ServerPlace | undefined>()
 
 export interface ServerPlace {
@@ -17,6 +19,7 @@ export function serverPlaceOf(text: string): ServerPlace | undefined {
         port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
       }
     : undefined
+  if (text.length > MAXIMUM_CHARACTERS) return place
   if (places.size >= MAXIMUM_PLACES) places.clear()
   places.set(text, place)
   return place

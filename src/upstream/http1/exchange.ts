@@ -86,7 +86,11 @@ class Exchange implements ConnectionUser, ByteSource, EventListenerObject {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    if (this.#queuedBytes > 0) return Promise.resolve(this.#takeQueued())
+    if (this.#queuedBytes > 0) {
+      // It is ahead of its reader, who waits for nothing.
+      this.#deadline.pause()
+      return Promise.resolve(this.#takeQueued())
+    }
     if (this.#error) return Promise.reject(this.#error)
     if (this.#isOver) return Promise.resolve(undefined)
     this.#deadline.resume()
@@ -192,7 +196,7 @@ class Exchange implements ConnectionUser, ByteSource, EventListenerObject {
 
   #errorOf({ when, cause }: Loss): GatewayError {
     const host = this.#place.hostHeader
-    if (when === 'answering') return failureInAnswer(cause)
+    if (when === 'answering') return this.#deadline.blamed(failureInAnswer(cause))
     if (when === 'waiting') return connectionLost(host, cause)
     return connectionFailed(host, cause)
   }

@@ -9,7 +9,7 @@ import {
   crowd,
   entriesByWord,
   type Row,
-  readBooks,
+  readFullBooks,
   rowsByRequest,
   wordOf,
 } from './support/books.ts'
@@ -125,7 +125,7 @@ describe.each(backends)('C1: $name', (backend) => {
         more: what.more ?? {},
       })
     })
-    const books = await readBooks(stage.gateway.dataDirectory, environment)
+    const books = await readFullBooks(stage.gateway.dataDirectory, environment, COUNT)
     const rows = rowsByRequest(books)
     const entries = entriesByWord(stage.upstream.ledger)
     const wrong: string[] = []

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createClient } from '@redis/client'
 import { type OwnRedis, ownRedis } from '../../support/services/redis.ts'
 import { figure, size } from '../support/figure.ts'
-import { entriesByWord, readBooks, rowsByRequest } from './support/books.ts'
+import { entriesByWord, readFullBooks, rowsByRequest } from './support/books.ts'
 import { type House, loadFor, openHouse, startLoad } from './support/house.ts'
 
 /** C8 Redis down costs no accounting. */
@@ -44,8 +44,8 @@ describe('C8', () => {
       await Bun.sleep(AWAY_MS)
       await end()
       const during = await load.stop()
-      const rows = rowsByRequest(await readBooks(house.dataDirectory, house.stored))
       const entries = entriesByWord(house.upstream.ledger)
+      const rows = rowsByRequest(await readFullBooks(house.dataDirectory, house.stored, entries.size))
       const wrong = [...entries].filter(([word, seen]) => {
         const [row, ...twins] = rows.get(word) ?? []
         return !row || twins.length > 0 || row.completion_tokens !== seen.at(-1)?.bill?.output

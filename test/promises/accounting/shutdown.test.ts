@@ -34,27 +34,26 @@ describe.each(backends)('C12: $name', (backend) => {
       const env = { ...upstream.environment, ...stored }
       const gateway = await startGateway({ dataDirectory, env, config: { name: 'xjp.toml', text: toml } })
       const asked: Promise<unknown>[] = []
-      const ask = (mark: string, stream: boolean): void => {
+      const ask = (mark: string, stream: boolean): Promise<Response> => {
         const word = wordOf((serial += 1))
         const front = fronts[serial % 2] ?? chatFront
         const body = JSON.stringify(front.body('m', `${mark} ${word}`, stream))
         const headers = { 'content-type': 'application/json', 'x-request-id': word }
-        asked.push(
-          fetch(gateway.url + front.path, { method: 'POST', body, headers })
-            .then((response) => response.text())
-            .catch(() => 'refused'),
-        )
+        const answered = fetch(gateway.url + front.path, { method: 'POST', body, headers })
+        asked.push(answered.then((response) => response.text()).catch(() => 'refused'))
+        return answered
       }
-      for (let index = 0; index < 5; index += 1) ask(`[scene:long@60] ${customFault(endless)}`, true)
+      // They have begun when the order comes.
+      await Promise.all(Array.from({ length: 5 }, () => ask(`[scene:long@60] ${customFault(endless)}`, true)))
       const until = performance.now() + 50 + next() * 300
       while (performance.now() < until) {
         for (let index = 0; index < 4; index += 1)
-          ask(`[scene:long@10] ${customFault(quick)}`, index % 2 === 0)
+          ask(`[scene:long@10] ${customFault(quick)}`, index % 2 === 0).catch(() => {})
         await Bun.sleep(5)
       }
       const begun = performance.now()
       const exit = gateway.stop()
-      for (let index = 0; index < 20; index += 1) ask('', index % 2 === 0)
+      for (let index = 0; index < 20; index += 1) ask('', index % 2 === 0).catch(() => {})
       expect(await exit).toBe(0)
       slowest = Math.max(slowest, performance.now() - begun)
       await Promise.all(asked)

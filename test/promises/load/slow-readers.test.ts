@@ -4,6 +4,7 @@ import { startGateway } from '../../rig/gateway.ts'
 import { figure, isLong, percentile, size } from '../support/figure.ts'
 import { chatFront } from '../support/fronts.ts'
 import { ask } from '../support/stage.ts'
+import { cleanEnd } from './support/clean-end.ts'
 import { Probe } from './support/probe.ts'
 import { TorrentUpstream } from './support/torrent-upstream.ts'
 
@@ -20,18 +21,15 @@ function slowReader(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url)
   const body = JSON.stringify(chatFront.body('openai/m', 'torrent', true))
   return new Promise((resolve) => {
-    const socket = connect(
-      { port: Number(port), host: hostname, highWaterMark: SLOW_BYTES_PER_SECOND },
-      () => {
-        socket.write(
-          `POST ${chatFront.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-        )
-        socket.pause()
-        const reading = setInterval(() => socket.read(SLOW_BYTES_PER_SECOND), 1_000)
-        socket.on('close', () => clearInterval(reading))
-        resolve(socket)
-      },
-    )
+    const socket = connect(Number(port), hostname, () => {
+      socket.write(
+        `POST ${chatFront.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      )
+      socket.pause()
+      const reading = setInterval(() => socket.read(SLOW_BYTES_PER_SECOND), 1_000)
+      socket.on('close', () => clearInterval(reading))
+      resolve(socket)
+    })
     socket.on('error', () => {})
   })
 }
@@ -80,7 +78,7 @@ test('A11: slow readers beside ordinary ones', async () => {
     expect(growthKb).toBeLessThan(isLong ? LIMIT_KB : 2 * LIMIT_KB)
     if (isLong) expect(percentile(beside, 0.99)).toBeLessThan(1.1 * percentile(alone, 0.99))
     for (const socket of readers) socket.destroy()
-    expect(await gateway.stop()).toBe(0)
+    await cleanEnd(gateway)
   } finally {
     gateway.kill('SIGKILL')
     await gateway.exited

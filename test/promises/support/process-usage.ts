@@ -19,3 +19,14 @@ export function residentMegabytesOf(pid: number): number {
 export function openFilesOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length
 }
+
+const ESTABLISHED = '01'
+
+/** Connections that are open at this port of this machine, seen from the side that listens. */
+export function connectionsAt(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, from, , state]) => from?.endsWith(local) && state === ESTABLISHED).length
+}

@@ -152,8 +152,8 @@ function describe({ told }: Page): string {
 function faultsOf({ told, rows, attempts }: Page): string[] {
   const faults: string[] = []
   const noted = rows.reduce((sum, row) => sum + row.attempts.length, 0)
-  // A client may leave between the note and the last byte of the request.
-  const unheard = told.some(({ outcome }) => outcome === 'left') ? 1 : 0
+  // An attempt is noted first. Its client may leave, or another be first, before the vendor has heard all of it.
+  const unheard = told.some(({ outcome }) => outcome === 'left') ? 1 : lostIn(rows)
   if (noted < attempts.length || noted > attempts.length + unheard)
     faults.push(`${noted} attempts in the rows, ${attempts.length} at the vendors`)
   for (const one of told) {
@@ -164,6 +164,11 @@ function faultsOf({ told, rows, attempts }: Page): string[] {
     if (row !== undefined) faults.push(...rowFaults(one, row, attempts))
   }
   return faults
+}
+
+/** Attempts beside another one that was first. */
+function lostIn(rows: readonly UsageRow[]): number {
+  return rows.flatMap((row) => row.attempts).filter(({ errorType }) => errorType === 'lost').length
 }
 
 function rowFaults({ plan, status, outcome }: Told, row: UsageRow, attempts: readonly Attempt[]): string[] {

@@ -84,6 +84,22 @@ export async function readBooks(
   return JSON.parse(text) as Books
 }
 
+/** How long rows may take into the database. A machine that is busy with other things is slow at that too. */
+const ARRIVAL_MS = 60_000
+
+/** The books as soon as they have so many rows, or as they are when these do not come. */
+export async function readFullBooks(
+  dataDirectory: string,
+  environment: Record<string, string>,
+  rows: number,
+): Promise<Books> {
+  const late = performance.now() + ARRIVAL_MS
+  for (;;) {
+    const books = await readBooks(dataDirectory, environment)
+    if (books.rows.length >= rows || performance.now() > late) return books
+  }
+}
+
 /** The word that a test puts into a prompt, so that its request is known in the ledger and in the books. */
 export function wordOf(serial: number): string {
   return `w${String(serial).padStart(7, '0')}w`

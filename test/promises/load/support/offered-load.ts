@@ -14,7 +14,7 @@ export interface Answers {
 }
 
 const FIRST_CONNECTIONS = 64
-const MOST_CONNECTIONS = 6_000
+const MOST_CONNECTIONS = 4_000
 
 /**
  * So many requests a second, whether or not earlier ones were answered (an open loop): a server that stalls is asked no
