@@ -135,7 +135,7 @@ const limitsSchema = z.strictObject({
     .int()
     .min(0)
     .max(60_000)
-    .default(1_000)
+    .default(3_000)
     .describe(
       'When the process is so busy that its work is this late (milliseconds), new calls are refused with 503 until it has caught up; health and administration are answered. 0: never.',
     ),

@@ -26,9 +26,15 @@ const TICK_MILLISECONDS = 5_000
  * for at the end, and at the drain limit ended with an error their clients understand.
  */
 export class ActiveCalls {
+  /** Milliseconds on a clock that never jumps. */
+  readonly #now: () => number
   readonly #calls = new Map<object, ActiveCall>()
   #idle: (() => void) | undefined
   #ticker: ReturnType<typeof setInterval> | undefined
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
 
   get count(): number {
     return this.#calls.size
@@ -40,15 +46,15 @@ export class ActiveCalls {
    * ask for it.
    */
   enter(token: object, giveUp: (error: GatewayError) => void, keepOpen: () => void): void {
-    const since = performance.now()
+    const since = this.#now()
     this.#calls.set(token, { since, readingSince: since, giveUp, keepOpen })
-    this.#ticker ??= setInterval(() => this.#tick(), TICK_MILLISECONDS)
+    this.#ticker ??= setInterval(() => this.tick(), TICK_MILLISECONDS)
   }
 
   /** Its client has sent enough of the body for now. */
   readOn(token: object): void {
     const call = this.#calls.get(token)
-    if (call) call.readingSince = performance.now()
+    if (call) call.readingSince = this.#now()
   }
 
   /** Its body is there. */
@@ -86,8 +92,9 @@ export class ActiveCalls {
     }
   }
 
-  #tick(): void {
-    const now = performance.now()
+  /** Every now and again, while there are calls. */
+  tick(): void {
+    const now = this.#now()
     for (const call of this.#calls.values()) {
       // They stand in the order in which they came.
       if (now - call.since < KEEP_OPEN_AFTER_MILLISECONDS) break

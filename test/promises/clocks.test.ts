@@ -137,7 +137,7 @@ function check(front: Front, seen: Seen, limitMs: number, clock: string): void {
   overruns.push(seen.milliseconds - limitMs)
 }
 
-describe.each(silences)('A6: silence $name', ({ fault, limitMs, clock, streamOnly }) => {
+describe.concurrent.each(silences)('A6: silence $name', ({ fault, limitMs, clock, streamOnly }) => {
   for (const isStream of streamOnly ? [true] : [true, false])
     test(`every dialect, ${isStream ? 'streamed' : 'whole'}: the ${clock} clock rings in time`, async () => {
       const cells = fronts.flatMap((front) => upstreams.map(({ dialect }) => ({ front, dialect })))

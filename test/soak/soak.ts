@@ -16,6 +16,7 @@ const POLLS_A_SECOND = 4
 const BOOKS_MS = 10_000
 /** How long the last rows may take into the database when all is well again. */
 const LAST_ROWS_MS = 60_000
+const UNCERTAIN_ROWS_MS = 10_000
 
 /** A soak that runs, and everything that is known of it so far. */
 export class Soak {
@@ -137,11 +138,12 @@ export class Soak {
   }
 
   async #lastBooks(): Promise<void> {
-    const until = performance.now() + LAST_ROWS_MS
+    const begun = performance.now()
     do {
       await new Promise((resolve) => setTimeout(resolve, 1_000))
       await this.#keepBooks()
-    } while (this.books.open > 0 && performance.now() < until)
+      // Rows that may come, or not, have some seconds too.
+    } while (performance.now() - begun < (this.books.awaited > 0 ? LAST_ROWS_MS : UNCERTAIN_ROWS_MS))
     this.books.closeAll()
     const { requests, inputTokens, outputTokens, cost } = await this.house.database.usage.sum({})
     this.stored = { requests, inputTokens, outputTokens, cost }

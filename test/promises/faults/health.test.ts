@@ -15,7 +15,7 @@ import { allowedMs, BARE, type Poller, type Polls, startPoller } from '../suppor
  */
 
 const LIMIT_MS = 20
-const FAULT_MS = size(1_500, 20_000)
+const FAULT_MS = size(1_000, 20_000)
 const POLLS_A_SECOND = 20
 const REQUESTS_A_SECOND = 50
 const LOG_BYTES_A_REQUEST = 2_048

@@ -7,7 +7,7 @@ import { figure, percentile } from '../support/figure.ts'
 import { type Answered, ask, countOf, until } from './support/ask.ts'
 
 /**
- * D7 and F8: losing Redis changes limits only as the policy says, visibly, and nobody waits for it longer than one
+ * D7: losing Redis changes limits only as the policy says, visibly, and nobody waits for it longer than one
  * command time-out.
  */
 
@@ -39,7 +39,7 @@ async function calls(office: Office, count: number): Promise<Answered[]> {
 
 for (const { policy, admitted, refusedWith } of policies)
   describe(`promise D7: ${policy}`, () => {
-    test('killed, frozen, paused, slow and blackholed', async () => {
+    test.concurrent('killed, frozen, paused, slow and blackholed', async () => {
       const redis = await ownRedis()
       const relay = await startRelay(redis.port)
       const office = await openOffice({

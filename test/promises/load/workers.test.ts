@@ -173,27 +173,31 @@ test('with keys, over one data directory and Redis: every call has its row', asy
     env: { ...upstream.environment, REDIS_URL: redis.url },
     args: ['--workers', String(WORKERS)],
   })
-  const run = (...args: string[]): string =>
-    spawnSync(process.execPath, [program, ...args, '--data-dir', dataDirectory, '--json'], {
-      encoding: 'utf8',
-    }).stdout
-  const { key } = JSON.parse(
-    run('keys', 'create', '--tenant', 'acme', '--rpm', '100000', '--rpd', '150'),
-  ) as { key: string }
-  const headers = { authorization: `Bearer ${key}`, connection: 'close' }
-  const statuses = await Promise.all(
-    Array.from({ length: 200 }, async () => {
-      const asked = { model: 'messages', content: 'hello', stream: false, headers }
-      return (await ask(gateway.url, chatFront, asked)).status
-    }),
-  )
-  // The limit of the day is one for all workers.
-  expect(statuses.filter((status) => status === 200)).toHaveLength(150)
-  expect(statuses.filter((status) => status === 429)).toHaveLength(50)
-  await cleanEnd(gateway)
-  const usage = run('usage', '--tenant', 'acme')
-  rmSync(dataDirectory, { recursive: true, force: true })
-  expect(usage).toMatch(/"requests":\s*200\b/)
+  try {
+    const run = (...args: string[]): string =>
+      spawnSync(process.execPath, [program, ...args, '--data-dir', dataDirectory, '--json'], {
+        encoding: 'utf8',
+      }).stdout
+    const { key } = JSON.parse(
+      run('keys', 'create', '--tenant', 'acme', '--rpm', '100000', '--rpd', '150'),
+    ) as { key: string }
+    const headers = { authorization: `Bearer ${key}`, connection: 'close' }
+    const statuses = await Promise.all(
+      Array.from({ length: 200 }, async () => {
+        const asked = { model: 'messages', content: 'hello', stream: false, headers }
+        return (await ask(gateway.url, chatFront, asked)).status
+      }),
+    )
+    // The limit of the day is one for all workers.
+    expect(statuses.filter((status) => status === 200)).toHaveLength(150)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(50)
+    await cleanEnd(gateway)
+    const usage = run('usage', '--tenant', 'acme')
+    expect(usage).toMatch(/"requests":\s*200\b/)
+  } finally {
+    gateway.kill('SIGKILL')
+    rmSync(dataDirectory, { recursive: true, force: true })
+  }
 }, 60_000)
 
 describe('refusals', () => {

@@ -25,7 +25,7 @@ interface Page {
   attempts: Attempt[]
 }
 
-/** Stored rows a request must have; a client that left before it was heard may have none. */
+/** What the prices of the soak's gateway come to. */
 const PICODOLLARS_A_TOKEN = { input: 1_000_000n, output: 2_000_000n }
 /** Rows come a moment after the answer, and the end of an attempt that was left a moment after its client's. */
 const SETTLED_MS = 5_000
@@ -58,6 +58,11 @@ export class Books {
 
   get open(): number {
     return this.#pages.size
+  }
+
+  /** Requests of which something must still come. */
+  get awaited(): number {
+    return [...this.#pages].filter(([word, page]) => !this.#isWhole(word, page)).length
   }
 
   told(plan: Plan, { status }: Seen, outcome: Outcome): void {
@@ -97,19 +102,13 @@ export class Books {
 
   /** Closes the pages that have everything; `running` are words whose attempts are not over. */
   close(running: ReadonlySet<string>): void {
-    for (const [word, page] of this.#pages) {
-      if (running.has(word) || !this.#isWhole(word, page)) continue
-      const faults = faultsOf(page)
-      if (faults.length === 0) this.balanced += 1
-      for (const fault of faults) this.faults.push(`${word} ${describe(page)}: ${fault}`)
-      this.#pages.delete(word)
-      this.#closed.add(word)
-    }
+    for (const [word, page] of this.#pages)
+      if (!running.has(word) && this.#isWhole(word, page) && this.#isHeard(page)) this.#settle(word, page)
   }
 
   /** At the end, when all rows must be there: what was lost, or never meant. */
   closeAll(): void {
-    this.close(new Set())
+    for (const [word, page] of this.#pages) if (this.#isWhole(word, page)) this.#settle(word, page)
     for (const [word, page] of this.#pages) {
       const { told, rows, attempts } = page
       this.faults.push(
@@ -117,6 +116,14 @@ export class Books {
       )
     }
     this.#pages.clear()
+  }
+
+  #settle(word: string, page: Page): void {
+    const faults = faultsOf(page)
+    if (faults.length === 0) this.balanced += 1
+    for (const fault of faults) this.faults.push(`${word} ${describe(page)}: ${fault}`)
+    this.#pages.delete(word)
+    this.#closed.add(word)
   }
 
   #page(word: string): Page {
@@ -133,11 +140,17 @@ export class Books {
     const settled = told.every(({ at }) => this.#now() - at > SETTLED_MS)
     const least = told.filter(leavesRow).length
     if (rows.length < least) return false
-    // A client that left at once may not have been heard; then nothing was asked for it either.
+    // Without a row nothing was asked for it either.
     return settled && (rows.length > 0 || attempts.length === 0)
+  }
+
+  /** A client that left at once may never have been heard; or its row waits for the database like any other. */
+  #isHeard({ told, rows }: Page): boolean {
+    return rows.length > 0 || told.every((one) => one.plan.kind === 'bad-key')
   }
 }
 
+/** A client that left before it had a status may not have been heard at all. */
 function leavesRow({ plan, status, outcome }: Told): boolean {
   return plan.kind !== 'bad-key' && !(outcome === 'left' && status === 0)
 }
