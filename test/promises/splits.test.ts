@@ -71,8 +71,8 @@ function together(...all: readonly Fault[]): Fault {
 }
 
 const framings = ['crlf', 'cr', 'no-space', 'comments', 'other-fields', 'bom', 'no-final-blank-line'] as const
-const FRAMED = size(4, 40)
-const RANDOM = size(400, 4_000)
+const FRAMED = size(2, 40)
+const RANDOM = size(200, 4_000)
 
 function plans(): { name: string; fault: Fault }[] {
   const found: { name: string; fault: Fault }[] = [{ name: 'one-byte writes', fault: { split: 'bytes' } }]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { newKey } from '../../src/keys/key-format.ts'
 import { issueKey } from '../../src/keys/manage.ts'
 import { type Database, openDatabase } from '../../src/store/open.ts'
+import { Probe } from '../promises/load/support/probe.ts'
 import { type GatewayProcess, startGateway } from '../rig/gateway.ts'
 import { startUpstream, type Upstream } from '../rig/upstream.ts'
 import { type OwnPostgres, ownPostgres } from '../support/services/postgres.ts'
@@ -22,6 +23,8 @@ export interface House {
   collector: Collector
   gateway: GatewayProcess
   log: LogReader
+  /** In the gateway's own process. */
+  probe: Probe
   /** Of the same PostgreSQL, for reading what arrived. */
   database: Database
   /** One for each tenant. */
@@ -50,9 +53,10 @@ export async function openHouse(tenants: number): Promise<House> {
     keys.push((await issueKey(database.keys, wishes, random)).key)
   }
   const log = new LogReader()
+  const probe = new Probe()
   const gateway = await startGateway({
     dataDirectory: join(folder, 'data'),
-    env: { ...upstream.environment, DATABASE_URL: postgres.url, REDIS_URL: redis.url },
+    env: { ...upstream.environment, ...probe.environment, DATABASE_URL: postgres.url, REDIS_URL: redis.url },
     config: { name: 'xjp.toml', text: gatewayToml(tenants, collector.url, join(folder, 'gateway.log')) },
     onOutput: (text) => log.add(text),
   })
@@ -64,6 +68,7 @@ export async function openHouse(tenants: number): Promise<House> {
     collector,
     gateway,
     log,
+    probe,
     database,
     keys,
     strangersKey: newKey(randomBytes),
@@ -73,6 +78,7 @@ export async function openHouse(tenants: number): Promise<House> {
       await gateway.exited
       await database.close()
       await Promise.all([upstream.close(), postgres.close(), redis.close(), collector.close()])
+      probe.close()
       removeFolder(folder)
     },
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Fields } from '../../rig/json.ts'
 import type { Entry } from '../../rig/ledger.ts'
-import { figure } from '../support/figure.ts'
+import { figure, size } from '../support/figure.ts'
 import { chatFront, type Front, fronts } from '../support/fronts.ts'
 import { ask, modelToml, openStage, upstreams } from '../support/stage.ts'
 import {
@@ -16,7 +16,7 @@ import {
 
 /** C1 one row per request, one per attempt; tokens equal the upstream's ledger. */
 
-const COUNT = 10_000
+const COUNTS: Readonly<Record<string, number>> = { SQLite: 10_000, PostgreSQL: size(4_000, 10_000) }
 
 /** What comes of a request, by the mark in its prompt. */
 interface Case {
@@ -106,6 +106,7 @@ function attemptFaults(row: Row): string[] {
 }
 
 describe.each(backends)('C1: $name', (backend) => {
+  const COUNT = COUNTS[backend.name] ?? 0
   test(`${COUNT} mixed requests`, async () => {
     const environment = await backend.environment()
     const stage = await openStage({ toml, env: environment })
