@@ -13,6 +13,11 @@ export interface SoakOptions {
   storeFaults: boolean
 }
 
+/** What the first minutes fill (caches, pools, compiled code) is no leak; of a short run it is the first third. */
+export function settlingSeconds({ minutes }: SoakOptions): number {
+  return Math.min(300, (minutes * 60) / 3)
+}
+
 const defaults: SoakOptions = {
   minutes: 30,
   rate: 40,

@@ -1,5 +1,6 @@
 import { percentile } from '../promises/support/figure.ts'
 import { allowedMs, BARE } from '../promises/support/poller.ts'
+import { settlingSeconds } from './options.ts'
 import type { Soak } from './soak.ts'
 import { type Trend, trendOf } from './watch/trend.ts'
 
@@ -18,8 +19,6 @@ const MEGABYTES_AN_HOUR = 0.5
 const SHORTEST_JUDGED_MINUTES = 15
 /** Connections to stores and collectors come and go too. */
 const FILES_MORE_AT_REST = 10
-/** What the first minutes fill (caches, pools, compiled code) is no leak. */
-const SETTLING_SECONDS = 300
 
 const SHOWN = 12
 
@@ -74,14 +73,9 @@ function sums({ books: { sum, rows }, stored }: Soak): Finding {
   }
 }
 
-/** Since which second samples count: after five minutes, or a third of a short run. */
-function settled({ options }: Soak): number {
-  return Math.min(SETTLING_SECONDS, (options.minutes * 60) / 3)
-}
-
 /** By the hour. */
 export function trend(soak: Soak, value: 'megabytes' | 'ownFiles'): Trend {
-  const from = settled(soak)
+  const from = settlingSeconds(soak.options)
   const samples = soak.watch.samples.filter(({ at }) => at >= from && at <= soak.options.minutes * 60)
   return trendOf(
     samples.map(({ at }) => at / 3_600),
@@ -95,10 +89,12 @@ export function trend(soak: Soak, value: 'megabytes' | 'ownFiles'): Trend {
  */
 function memory(soak: Soak): Finding {
   const found = trend(soak, 'megabytes')
-  const values = soak.watch.samples.filter(({ at }) => at >= settled(soak)).map(({ megabytes }) => megabytes)
+  const values = soak.watch.samples
+    .filter(({ at }) => at >= settlingSeconds(soak.options))
+    .map(({ megabytes }) => megabytes)
   const isLong = soak.options.minutes >= SHORTEST_JUDGED_MINUTES
   return {
-    promise: `G3 memory flat after ${Math.round(settled(soak))} s`,
+    promise: `G3 memory flat after ${Math.round(settlingSeconds(soak.options))} s`,
     holds: !isLong || found.slope - found.margin <= MEGABYTES_AN_HOUR,
     found: `${shown(found)} MB/h${isLong ? '' : ' (a run too short to judge by)'}; ${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))} MB, median ${Math.round(percentile(values, 0.5))}`,
   }

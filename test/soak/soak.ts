@@ -8,7 +8,7 @@ import type { Seen } from './load/client.ts'
 import type { Plan } from './load/plan.ts'
 import { isRepeated, Load } from './load/run-load.ts'
 import { wordsIn } from './load/scenes.ts'
-import type { SoakOptions } from './options.ts'
+import { type SoakOptions, settlingSeconds } from './options.ts'
 import { ProcessWatch } from './watch/process.ts'
 import { RowReader } from './watch/row-reader.ts'
 
@@ -64,6 +64,7 @@ export class Soak {
       seed: options.seed,
       keys: house.keys.length,
       leaving: options.leaving,
+      thinkingUntil: options.rate * settlingSeconds(options),
       rate: options.rate,
       url: house.gateway.url,
       keyOf: (plan) => (plan.kind === 'bad-key' ? house.strangersKey : (house.keys[plan.key] ?? '')),

@@ -11,7 +11,12 @@ import type { Outcome } from './verdict.ts'
 /** The accounts of the soak see what does not fit. */
 
 const word = wordOf(7)
-const plan: Plan = { ...planOf(7, { seed: 1, keys: 3, leaving: 0 }), word, requestId: word, kind: 'call' }
+const plan: Plan = {
+  ...planOf(7, { seed: 1, keys: 3, leaving: 0, thinkingUntil: 0 }),
+  word,
+  requestId: word,
+  kind: 'call',
+}
 const bill = { input: 10, output: 5, cacheRead: 0, cacheWrite: 0, reasoning: 0 }
 const conversation = {} as NonNullable<Entry['conversation']>
 

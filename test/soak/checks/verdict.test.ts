@@ -9,7 +9,7 @@ import { judge } from './verdict.ts'
 
 const word = wordOf(7)
 const other = wordOf(8)
-const base = planOf(7, { seed: 1, keys: 3, leaving: 0 })
+const base = planOf(7, { seed: 1, keys: 3, leaving: 0, thinkingUntil: 0 })
 
 function planned(more: Partial<Plan>): Plan {
   return {

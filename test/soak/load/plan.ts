@@ -54,16 +54,22 @@ export interface PlanOptions {
   keys: number
   /** Share of clients that leave. */
   leaving: number
+  /**
+   * Until this request some answers think. What they thought is kept for a day, as it should be: in later ones it would
+   * be a slope of the memory.
+   */
+  thinkingUntil: number
 }
 
 /** The request with this number: the same in every run with this seed. */
-export function planOf(serial: number, { seed, keys, leaving }: PlanOptions): Plan {
+export function planOf(serial: number, { seed, keys, leaving, thinkingUntil }: PlanOptions): Plan {
   const chance = new Chance(Math.imul(seed ^ serial, 0x9e3779b1) + serial)
   const word = wordOf(serial)
   const kind = chance.weighted(kinds)
   const front = chance.of(fronts)
   const stream = chance.is(0.65)
-  const scene = chance.weighted(scenes)
+  const drawn = chance.weighted(scenes)
+  const scene = drawn === 'soak-thinking' && serial > thinkingUntil ? 'soak-text' : drawn
   const pieces = between(chance, piecesOf[chance.weighted(lengths)])
   const model = chance.of(models)
   const session = `session-${chance.whole(1, keys * 2)}`

@@ -5,7 +5,7 @@ export type SlowKind = 'head' | 'body' | 'range' | 'read'
 
 /** Hundreds of overlapping pieces of an answer. */
 const RANGES = Array.from({ length: 300 }, (_, index) => `${index}-`).join(',')
-const TRICKLE_MS = 1_500
+const TRICKLE_MS = 5_000
 
 interface Target {
   url: string

@@ -1,9 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
 
 const EVENT_CHARACTERS = 20_000
-const PACE_MS = 20
+const PACE_MS = 10
 
-/** How a stream of this upstream runs: `torrent` a megabyte a second for whoever takes it, `calm` ten small events. */
+/** How a stream of this upstream runs: `torrent` two megabytes a second for whoever takes it, `calm` ten small events. */
 type Kind = 'torrent' | 'calm'
 
 const event = (content: string): string =>
